@@ -1,0 +1,1 @@
+"""Our client of Azure: the only place that imports its SDK."""

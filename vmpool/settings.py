@@ -1,0 +1,169 @@
+"""The one reader of the environment: `WAA_*` variables and `.env`, decoded once into `Settings`.
+
+Refuses what could only fail later: a pool name that Azure would refuse, empty lists, times that are
+not positive. Holds no secrets: credentials come from azure-identity or a Prefect block.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_state_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vmpool.errors import UsageError
+
+MAX_WORKERS = 100
+"""Quota and the width of names (`-00`..`-99`) end there; a typo must not start 1000 VMs."""
+
+
+POOL_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
+"""A VM name has at most 64 characters; 40 leave room for what is derived from a pool's name."""
+
+
+def check_pool_name(name: str) -> str:
+    """Return `name` if it can be a pool's.
+
+    Raises:
+        UsageError: Azure (or a Prefect artifact key) would refuse a name made from it.
+    """
+    if not POOL_NAME.fullmatch(name) or "--" in name:
+        raise UsageError(
+            f"pool name {name!r} is not usable: 2 to 40 characters a-z, 0-9 and single '-', "
+            "beginning with a letter, not ending with '-'"
+        )
+    return name
+
+
+class CloudKind(StrEnum):
+    """Which Azure is spoken to."""
+
+    LOCAL = "local"
+    AZURE = "azure"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with meaning, unit and the reason of each default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WAA_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    cloud: CloudKind = Field(
+        CloudKind.LOCAL, description="local or azure; local by default because azure costs money."
+    )
+    subscription_id: str = Field("", description="Azure subscription; local Azure has its own.")
+    resource_group: str = Field("waa", description="Resource group of every pool.")
+    regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("eastus", "eastus2", "westus2", "westeurope"),
+        description="Azure regions, best first; the next is taken when one has no capacity.",
+    )
+    sizes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("Standard_D8ds_v5", "Standard_D8s_v5", "Standard_D8as_v5"),
+        description="VM sizes, best first: 8 vCPUs with nested virtualization, as WAA wants.",
+    )
+    pool: str = Field("waa-pool", description="Pool name when --pool is not given.")
+    ssh_key_file: Path | None = Field(
+        None, description="Private SSH key for the VMs; made in the state folder when not given."
+    )
+    ssh_source: str = Field(
+        "", description="CIDR that may use SSH; by default the caller's own address."
+    )
+    my_address_url: str = Field(
+        "https://api.ipify.org", description="Answers the caller's public address as plain text."
+    )
+    admin_username: str = Field("azureuser", description="Login on the VMs; the seed's name.")
+    storage_path: str = Field(
+        "/opt/waa/storage", description="Windows disk on the OS disk, outside every home."
+    )
+    docker_data_root: str = Field(
+        "/var/lib/docker", description="On the OS disk: /mnt is wiped by deallocate."
+    )
+    os_disk_gb: int = Field(
+        128, ge=64, le=4095, description="OS disk in GB: images ~30, Windows disk 64, room (P10)."
+    )
+    auto_pause_hours: float = Field(
+        2.0, gt=0, le=48, description="Hours from create or resume until auto-pause."
+    )
+    credentials_block: str = Field(
+        "",
+        description="Name of a prefect-azure AzureContainerInstanceCredentials block; "
+        "azure-identity's default chain when empty.",
+    )
+    base_image: str = Field(
+        "docker.io/windowsarena/winarena:latest", description="Image that holds the WAA client."
+    )
+    windows_image: str = Field(
+        "docker.io/dockurr/windows:latest", description="Image that runs Windows in QEMU."
+    )
+    waa_image: str = Field("waa-auto:latest", description="Image built on the worker and run.")
+    state_dir: Path = Field(
+        default_factory=lambda: user_state_path("waa-vm-pool"),
+        description="SSH key, local Azure, Prefect's home of the local stack.",
+    )
+    lock_timeout_seconds: float = Field(
+        600.0, gt=0, description="Wall seconds to wait for another operation on the same pool."
+    )
+    waa_ready_seconds: float = Field(
+        3000.0,
+        gt=0,
+        description="Cloud seconds for Windows to come up: first boot takes 15-25 min.",
+    )
+
+    @field_validator("regions", "sizes", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Accept `a,b` and `a b` beside JSON's list: people type lists by hand."""
+        if isinstance(value, str):
+            value = [item for item in re.split(r"[\s,]+", value.strip("[] ")) if item]
+            value = [item.strip("\"'") for item in value]
+        if not value:
+            msg = "needs at least one entry"
+            raise ValueError(msg)
+        return tuple(value)
+
+    @field_validator("pool")
+    @classmethod
+    def _pool(cls, value: str) -> str:
+        return check_pool_name(value)
+
+    @property
+    def key_file(self) -> Path:
+        """Private SSH key in use."""
+        return (self.ssh_key_file or self.state_dir / "id_ed25519").expanduser()
+
+    @property
+    def local_state_dir(self) -> Path:
+        """State folder of the local Azure."""
+        return self.state_dir / "azure"
+
+    @property
+    def prefect_home(self) -> Path:
+        """PREFECT_HOME of the local stack, so that a user's other Prefect is left alone."""
+        return self.state_dir / "prefect"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment once.
+
+    Args:
+        overrides: values from the command line, stronger than the environment; None is ignored.
+
+    Returns:
+        The settings.
+
+    Raises:
+        UsageError: a value is not acceptable; the message names the variable.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise UsageError(f"WAA_{name}: {reason}") from error

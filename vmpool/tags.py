@@ -1,7 +1,7 @@
 """The sole codec between the model and Azure's tags. Every key is documented here.
 
-Azure allows 50 tags a resource, 256 characters a value, names without `< > % & ?` and slashes, and compares
-names without case; tags are plain text that everybody with read access sees: no secrets.
+Azure allows 50 tags a resource, 256 characters a value, no `< > % & ?` or slashes in names, and
+compares names without case. Tags are plain text that everybody with read access sees: no secrets.
 Times are written as UTC, ISO 8601, whole seconds.
 """
 

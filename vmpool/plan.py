@@ -1,0 +1,143 @@
+"""Pure planning: what has to be done so that a pool becomes what somebody wants.
+
+`plan_*(spec or nothing, observed) -> actions`. Idempotence and `--dry-run` live here: an action is
+planned only for what is not yet so. Nothing here asks anybody or waits; inside a VM each phase
+looks for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vmpool.errors import PermanentError, UsageError
+from vmpool.model import Observed, PoolSpec, PowerState, Worker
+from vmpool.naming import worker_name
+from vmpool.settings import MAX_WORKERS
+
+
+class Verb(StrEnum):
+    """What is done to one worker."""
+
+    CREATE = "create"
+    RECREATE = "recreate"
+    ADOPT = "adopt"
+    START = "start"
+    CHECK = "check"
+    PAUSE = "pause"
+    DEALLOCATE = "deallocate"
+    WAIT = "wait"
+    DELETE = "delete"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of a plan.
+
+    Attributes:
+        worker: worker name.
+        verb: what is done.
+        reason: why, for people.
+    """
+
+    worker: str
+    verb: Verb
+    reason: str
+
+
+UP: Mapping[PowerState, tuple[Verb, str]] = {
+    PowerState.CREATING: (Verb.ADOPT, "is being created"),
+    PowerState.STARTING: (Verb.ADOPT, "is starting"),
+    PowerState.RUNNING: (Verb.CHECK, "runs; only what is missing inside"),
+    PowerState.STOPPING: (Verb.START, "is stopping"),
+    PowerState.STOPPED: (Verb.START, "is stopped"),
+    PowerState.DEALLOCATING: (Verb.START, "is being deallocated"),
+    PowerState.DEALLOCATED: (Verb.START, "is deallocated"),
+    PowerState.UNKNOWN: (Verb.START, "has no known power state; starting a running VM is harmless"),
+}
+"""How a worker in each power state gets up: total, so that a new state can't be forgotten."""
+
+DOWN: Mapping[PowerState, tuple[Verb, str]] = {
+    PowerState.CREATING: (Verb.PAUSE, "is being created"),
+    PowerState.STARTING: (Verb.PAUSE, "is starting"),
+    PowerState.RUNNING: (Verb.PAUSE, "runs and is billed"),
+    PowerState.STOPPING: (Verb.DEALLOCATE, "is stopping and billed"),
+    PowerState.STOPPED: (Verb.DEALLOCATE, "is stopped but still billed"),
+    PowerState.DEALLOCATING: (Verb.WAIT, "is being deallocated"),
+    PowerState.DEALLOCATED: (Verb.NOTHING, "is deallocated already"),
+    PowerState.UNKNOWN: (Verb.DEALLOCATE, "has no known power state; it may be billed"),
+}
+"""How a worker in each power state gets down."""
+
+
+def check_spec(spec: PoolSpec) -> None:
+    """Refuse numbers that make no pool.
+
+    Raises:
+        UsageError: 0 or too many workers, or more ready ones wanted than there are.
+    """
+    if not 1 <= spec.workers <= MAX_WORKERS:
+        raise UsageError(f"--workers {spec.workers} is not between 1 and {MAX_WORKERS}")
+    if not 0 < spec.min_ready <= spec.workers:
+        raise UsageError(f"--min-ready {spec.min_ready} is not between 1 and {spec.workers}")
+    if not spec.auto_pause_hours > 0:
+        raise UsageError(f"--auto-pause-hours {spec.auto_pause_hours} is not above 0")
+
+
+def check_identity(observed: Observed) -> str:
+    """The id recorded for the pool, "" when nothing of it exists.
+
+    Raises:
+        PermanentError: two pools share the name, so nobody can say what belongs to which.
+    """
+    ids = observed.pool_ids
+    if len(ids) > 1:
+        raise PermanentError(
+            f"resources tagged waa-pool={observed.pool} carry {len(ids)} different pool ids "
+            f"({', '.join(sorted(ids))}): correct the waa-pool-id tags by hand first"
+        )
+    return next(iter(ids), "")
+
+
+def plan_create(spec: PoolSpec, observed: Observed) -> tuple[Action, ...]:
+    """Every wanted worker, each brought up from where it stands; others are left alone."""
+    known = {worker.name: worker for worker in observed.workers}
+    names = [worker_name(spec.name, index) for index in range(spec.workers)]
+    return tuple(_up(name, known.get(name)) for name in names)
+
+
+def plan_resume(observed: Observed) -> tuple[Action, ...]:
+    """Every worker that the pool has."""
+    return tuple(_up(worker.name, worker) for worker in _by_name(observed.workers))
+
+
+def plan_pause(observed: Observed) -> tuple[Action, ...]:
+    """Every worker down to deallocated."""
+    return tuple(
+        Action(worker.name, *DOWN[worker.power_state]) for worker in _by_name(observed.workers)
+    )
+
+
+def plan_cleanup(observed: Observed) -> tuple[Action, ...]:
+    """Every worker, and every name of which only parts are left."""
+    workers = {worker.name: f"VM {worker.power_state}" for worker in observed.workers}
+    parts: dict[str, int] = {}
+    for item in observed.leftovers:
+        if item.worker and item.worker not in workers:
+            parts[item.worker] = parts.get(item.worker, 0) + 1
+    reasons = workers | {name: f"{count} parts without a VM" for name, count in parts.items()}
+    return tuple(Action(name, Verb.DELETE, reason) for name, reason in sorted(reasons.items()))
+
+
+def _by_name(workers: Iterable[Worker]) -> list[Worker]:
+    return sorted(workers, key=lambda worker: worker.name)
+
+
+def _up(name: str, worker: Worker | None) -> Action:
+    if worker is None:
+        return Action(name, Verb.CREATE, "does not exist")
+    if worker.is_broken:
+        return Action(name, Verb.RECREATE, "its creation failed")
+    return Action(name, *UP[worker.power_state])

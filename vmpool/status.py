@@ -1,0 +1,138 @@
+"""Pure: what a pool is, in one word and as the documented JSON of `pool-status`.
+
+Says unknown when it is unknown: a pool that can't be read is never "paused".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from vmpool.cost import estimate
+from vmpool.lifetime import auto_pause_at, is_due, paused_since
+from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
+from vmpool.tags import format_time
+
+STALE_OPERATION_SECONDS = 3600
+"""An operation that began longer ago than a cold start takes (42 min) is no longer running."""
+
+
+def pool_state(observed: Observed) -> PoolState:
+    """What the pool as a whole is, said without guessing."""
+    if observed.is_absent:
+        return PoolState.ABSENT
+    states = {worker.power_state for worker in observed.workers}
+    if PowerState.UNKNOWN in states or any(worker.tags is None for worker in observed.workers):
+        return PoolState.UNKNOWN
+    if states == {PowerState.DEALLOCATED}:
+        return PoolState.PAUSED
+    if observed.workers and all(_is_ready(worker) for worker in observed.workers):
+        return PoolState.READY
+    return _in_progress(observed) or PoolState.DEGRADED
+
+
+def _is_ready(worker: Worker) -> bool:
+    tags = worker.tags
+    return (
+        worker.power_state is PowerState.RUNNING
+        and tags is not None
+        and tags.intent is Intent.READY
+        and tags.windows is WindowsState.READY
+    )
+
+
+IN_PROGRESS: Mapping[Intent, PoolState] = {
+    Intent.DELETE: PoolState.DELETING,
+    Intent.PAUSE: PoolState.PAUSING,
+    Intent.CREATE: PoolState.CREATING,
+    Intent.RESUME: PoolState.RESUMING,
+}
+
+
+def _in_progress(observed: Observed) -> PoolState | None:
+    """The operation that is going on, if one began lately."""
+    tags = [worker.tags for worker in observed.workers if worker.tags]
+    going_on = {
+        item.intent
+        for item in tags
+        if (observed.at - item.intent_at).total_seconds() < STALE_OPERATION_SECONDS
+    }
+    return next((state for intent, state in IN_PROGRESS.items() if intent in going_on), None)
+
+
+def document(observed: Observed) -> dict[str, Any]:
+    """The JSON of `oa-vm pool-status --json`; its keys are an interface, add but don't rename."""
+    return {
+        "pool": observed.pool,
+        "state": pool_state(observed).value,
+        "workers": [_worker(w) for w in sorted(observed.workers, key=lambda w: w.name)],
+        "auto_pause_at": _time(auto_pause_at(observed)),
+        "server_deadline_at": None,
+        "paused_since": _time(paused_since(observed)),
+        "cost": asdict(estimate(observed)),
+        "warnings": warnings(observed),
+    }
+
+
+def worker_state(worker: Worker) -> str:
+    """One word for one worker."""
+    if worker.tags is None:
+        return "unknown"
+    if _is_ready(worker):
+        return "ready"
+    if worker.power_state is PowerState.RUNNING:
+        return {Intent.READY: "degraded"}.get(worker.tags.intent, worker.tags.intent.value)
+    return worker.power_state.value
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    return {
+        "name": worker.name,
+        "state": worker_state(worker),
+        "power_state": worker.power_state.value,
+        "ip": worker.ip or None,
+        "size": worker.place.size,
+        "region": worker.place.region,
+        "windows": (worker.tags.windows if worker.tags else WindowsState.UNKNOWN).value,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return format_time(moment) if moment else None
+
+
+def warnings(observed: Observed) -> list[str]:
+    """What somebody should do something about, one line each, with the command that helps."""
+    pool = observed.pool
+    found = [
+        f"{w.name} is stopped but still billed: oa-vm pool-pause --pool {pool}"
+        for w in observed.workers
+        if w.power_state is PowerState.STOPPED
+    ]
+    found += [
+        f"{w.name}: Windows was not powered off in order; its next start reinstalls (15-25 min)"
+        for w in observed.workers
+        if w.tags and w.tags.windows is WindowsState.DIRTY
+    ]
+    found += [
+        f"{w.name} has no readable waa tags: it is not touched"
+        for w in observed.workers
+        if not w.tags
+    ]
+    return found + _pool_warnings(observed)
+
+
+def _pool_warnings(observed: Observed) -> list[str]:
+    found: list[str] = []
+    names = {worker.name for worker in observed.workers}
+    loose = [item for item in observed.leftovers if item.worker and item.worker not in names]
+    if loose:
+        found.append(
+            f"{len(loose)} parts without a VM: oa-vm pool-create --pool {observed.pool} uses them, "
+            f"oa-vm pool-cleanup --pool {observed.pool} removes them"
+        )
+    if is_due(observed, observed.at):
+        found.append(f"auto-pause is due: oa-vm pool-pause --pool {observed.pool}")
+    return found

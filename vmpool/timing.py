@@ -1,0 +1,164 @@
+"""Where the minutes went: spans of phases, on the cloud's clock, and the table people read.
+
+Recording hangs on the start and end of a phase, outside the work itself; whoever wants to see the
+phases live (a progress display, events) listens. Drawing is in `vmpool.chart`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from vmpool.clock import CloudClock
+from vmpool.model import Phase
+
+SEED_MINUTES: dict[Phase, str] = {
+    Phase.FIND_CAPACITY: "2-5",
+    Phase.CREATE_VM: "5",
+    Phase.WAIT_FOR_SSH: "1-2",
+    Phase.PREPARE_DOCKER: "5-10, all Docker",
+    Phase.PULL_IMAGE: "5-10, all Docker",
+    Phase.BUILD_IMAGE: "5-10, all Docker",
+    Phase.START_WAA: "15-25, all Windows",
+    Phase.WAIT_FOR_WAA: "15-25, all Windows",
+    Phase.OPEN_TUNNEL: "<1",
+}
+"""Minutes of each phase in the seed's table of a cold start."""
+
+SEED_TOTAL_MINUTES = {"pool-create": 42}
+"""The seed's figure for a whole run, by flow name: cold, bare Ubuntu."""
+
+GOAL_MINUTES = {"pool-resume": 5}
+"""The goal for a whole run, by flow name: warm, from deallocated VMs."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One phase of one worker.
+
+    Attributes:
+        worker: worker name, or the pool's for a phase of the whole pool.
+        phase: which phase.
+        started: cloud time.
+        ended: cloud time, None while it runs.
+        error: one line if it failed, else "".
+        detail: what the phase says of itself, for example "was true already".
+    """
+
+    worker: str
+    phase: Phase
+    started: datetime
+    ended: datetime | None = None
+    error: str = ""
+    detail: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Cloud seconds; 0 while it runs."""
+        return (self.ended - self.started).total_seconds() if self.ended else 0.0
+
+
+Listener = Callable[[Span], None]
+"""Told each span when it starts (`ended` is None) and again when it ends."""
+
+
+class Recorder:
+    """Collects the spans of one run; safe to use from many threads.
+
+    Args:
+        clock: the cloud's clock.
+        listeners: told of every start and end.
+    """
+
+    def __init__(self, clock: CloudClock, listeners: Sequence[Listener] = ()) -> None:
+        self._clock = clock
+        self._listeners = tuple(listeners)
+        self._lock = threading.Lock()
+        self._spans: list[Span] = []
+        self.started = clock.now()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Every span that has ended, in the order of their starts."""
+        with self._lock:
+            return tuple(sorted(self._spans, key=lambda span: span.started))
+
+    @contextmanager
+    def span(self, worker: str, phase: Phase) -> Iterator[Callable[[str], None]]:
+        """Time one phase; yields a function that notes a detail for people.
+
+        Args:
+            worker: worker name, or the pool's.
+            phase: which phase.
+        """
+        span = Span(worker, phase, self._clock.now())
+        details: list[str] = []
+        self._tell(span)
+        error = "interrupted"
+        try:
+            yield details.append
+            error = ""
+        except Exception as failure:
+            error = str(failure) or type(failure).__name__
+            raise
+        finally:
+            span = replace(span, ended=self._clock.now(), error=error, detail="; ".join(details))
+            with self._lock:
+                self._spans.append(span)
+            self._tell(span)
+
+    def _tell(self, span: Span) -> None:
+        for listener in self._listeners:
+            listener(span)
+
+
+def makespan_seconds(spans: Sequence[Span]) -> float:
+    """Cloud seconds from the first start to the last end."""
+    ends = [span.ended for span in spans if span.ended]
+    if not ends:
+        return 0.0
+    return (max(ends) - min(span.started for span in spans)).total_seconds()
+
+
+def longest_worker_seconds(spans: Sequence[Span]) -> float:
+    """Cloud seconds of the worker that took longest, from its own first start to its last end."""
+    names = {span.worker for span in spans}
+    return max(
+        (makespan_seconds([span for span in spans if span.worker == name]) for name in names),
+        default=0.0,
+    )
+
+
+def minutes(seconds: float) -> str:
+    """`1:05` for 65 seconds: minutes and seconds, as the seed speaks in minutes."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def rows(spans: Sequence[Span]) -> list[dict[str, str]]:
+    """The table: a row per worker and phase, with the seed's figure beside ours."""
+    origin = min((span.started for span in spans), default=None)
+    return [
+        {
+            "worker": span.worker,
+            "phase": span.phase.value,
+            "began": minutes((span.started - origin).total_seconds()) if origin else "",
+            "took": minutes(span.seconds),
+            "seed (min)": SEED_MINUTES.get(span.phase, ""),
+            "outcome": span.error or span.detail or "done",
+        }
+        for span in sorted(spans, key=lambda span: (span.worker, span.started))
+    ]
+
+
+def headline(flow: str, spans: Sequence[Span]) -> str:
+    """One line: how long the run took beside the seed's figure or the goal."""
+    took = minutes(makespan_seconds(spans))
+    if flow in SEED_TOTAL_MINUTES:
+        return f"{flow} took {took} min (seed: {SEED_TOTAL_MINUTES[flow]} min)"
+    if flow in GOAL_MINUTES:
+        return f"{flow} took {took} min (goal: {GOAL_MINUTES[flow]} min)"
+    return f"{flow} took {took} min"

@@ -62,19 +62,25 @@ def svg(title: str, spans: Sequence[Span]) -> str:
             y += LANE + 2
         y += GAP
     height = y + 34
-    frame = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="system-ui,sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{height}" rx="6" fill="#ffffff"/>',
-        f'<text x="16" y="24" font-size="15" font-weight="600" fill="#1f2933">{escape(title)}</text>',
-    ]
-    return "\n".join([*frame, *_axis(total, height), *body, *_legend(finished, height), "</svg>"])
+    parts = [*_frame(title, height), *_axis(total, height), *body, *_legend(finished, height)]
+    return "\n".join([*parts, "</svg>"])
 
 
 def markdown(title: str, spans: Sequence[Span]) -> str:
     """The chart as a picture inside markdown, as a Prefect artifact shows it."""
     data = base64.b64encode(svg(title, spans).encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{data})"
+
+
+def _frame(title: str, height: int) -> list[str]:
+    font = 'font-family="system-ui,sans-serif" font-size="11"'
+    size = f'width="{WIDTH}" height="{height}"'
+    head = 'font-size="15" font-weight="600" fill="#1f2933"'
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {height}" {font}>',
+        f'<rect {size} rx="6" fill="#ffffff"/>',
+        f'<text x="16" y="24" {head}>{escape(title)}</text>',
+    ]
 
 
 def _lanes(spans: Sequence[Span]) -> list[list[Span]]:

@@ -1,0 +1,1 @@
+"""The stories: one flow a file, and file, function and flow bear one name."""

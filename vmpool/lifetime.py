@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from vmpool.errors import UsageError
 from vmpool.model import Observed, PowerState, Worker
+
+MAX_EXTENSION_HOURS = 48
+"""A typo must not keep a pool for a month; extending again is always possible."""
 
 
 def deadline(now: datetime, hours: float) -> datetime:
@@ -20,6 +24,21 @@ def auto_pause_at(observed: Observed) -> datetime | None:
     """
     moments = [w.tags.auto_pause_at for w in observed.workers if w.tags and w.tags.auto_pause_at]
     return max(moments, default=None)
+
+
+def extended(observed: Observed, now: datetime, hours: float) -> datetime:
+    """The new deadline: `hours` after the old one, or after now if that has passed.
+
+    Raises:
+        UsageError: the hours are not positive, or nothing runs whose pause could be put off.
+    """
+    if not 0 < hours <= MAX_EXTENSION_HOURS:
+        raise UsageError(f"--hours {hours:g} is not above 0 and at most {MAX_EXTENSION_HOURS}")
+    if not any(_is_costing(worker) for worker in observed.workers):
+        raise UsageError(
+            f"pool {observed.pool} does not run: oa-vm pool-resume --auto-pause-hours {hours:g}"
+        )
+    return max(auto_pause_at(observed) or now, now) + timedelta(hours=hours)
 
 
 def is_due(observed: Observed, now: datetime) -> bool:

@@ -22,7 +22,6 @@ class Verb(StrEnum):
 
     CREATE = "create"
     RECREATE = "recreate"
-    ADOPT = "adopt"
     START = "start"
     CHECK = "check"
     PAUSE = "pause"
@@ -40,28 +39,31 @@ class Action:
         worker: worker name.
         verb: what is done.
         reason: why, for people.
+        has_data: whether the worker was ready once, so that its disk is worth keeping.
     """
 
     worker: str
     verb: Verb
     reason: str
+    has_data: bool = False
 
 
 UP: Mapping[PowerState, tuple[Verb, str]] = {
-    PowerState.CREATING: (Verb.ADOPT, "is being created"),
-    PowerState.STARTING: (Verb.ADOPT, "is starting"),
+    PowerState.CREATING: (Verb.WAIT, "is being created"),
+    PowerState.STARTING: (Verb.WAIT, "is starting"),
     PowerState.RUNNING: (Verb.CHECK, "runs; only what is missing inside"),
-    PowerState.STOPPING: (Verb.START, "is stopping"),
+    PowerState.STOPPING: (Verb.WAIT, "is stopping"),
     PowerState.STOPPED: (Verb.START, "is stopped"),
-    PowerState.DEALLOCATING: (Verb.START, "is being deallocated"),
+    PowerState.DEALLOCATING: (Verb.WAIT, "is being deallocated"),
     PowerState.DEALLOCATED: (Verb.START, "is deallocated"),
     PowerState.UNKNOWN: (Verb.START, "has no known power state; starting a running VM is harmless"),
 }
-"""How a worker in each power state gets up: total, so that a new state can't be forgotten."""
+"""How a worker in each power state gets up: total, so that a new state can't be forgotten.
+What Azure is still moving is waited for and then planned again."""
 
 DOWN: Mapping[PowerState, tuple[Verb, str]] = {
-    PowerState.CREATING: (Verb.PAUSE, "is being created"),
-    PowerState.STARTING: (Verb.PAUSE, "is starting"),
+    PowerState.CREATING: (Verb.WAIT, "is being created"),
+    PowerState.STARTING: (Verb.WAIT, "is starting"),
     PowerState.RUNNING: (Verb.PAUSE, "runs and is billed"),
     PowerState.STOPPING: (Verb.DEALLOCATE, "is stopping and billed"),
     PowerState.STOPPED: (Verb.DEALLOCATE, "is stopped but still billed"),
@@ -105,19 +107,17 @@ def plan_create(spec: PoolSpec, observed: Observed) -> tuple[Action, ...]:
     """Every wanted worker, each brought up from where it stands; others are left alone."""
     known = {worker.name: worker for worker in observed.workers}
     names = [worker_name(spec.name, index) for index in range(spec.workers)]
-    return tuple(_up(name, known.get(name)) for name in names)
+    return tuple(plan_up(name, known.get(name)) for name in names)
 
 
 def plan_resume(observed: Observed) -> tuple[Action, ...]:
     """Every worker that the pool has."""
-    return tuple(_up(worker.name, worker) for worker in _by_name(observed.workers))
+    return tuple(plan_up(worker.name, worker) for worker in _by_name(observed.workers))
 
 
 def plan_pause(observed: Observed) -> tuple[Action, ...]:
     """Every worker down to deallocated."""
-    return tuple(
-        Action(worker.name, *DOWN[worker.power_state]) for worker in _by_name(observed.workers)
-    )
+    return tuple(plan_down(worker) for worker in _by_name(observed.workers))
 
 
 def plan_cleanup(observed: Observed) -> tuple[Action, ...]:
@@ -135,9 +135,16 @@ def _by_name(workers: Iterable[Worker]) -> list[Worker]:
     return sorted(workers, key=lambda worker: worker.name)
 
 
-def _up(name: str, worker: Worker | None) -> Action:
+def plan_up(name: str, worker: Worker | None) -> Action:
+    """What brings one worker up, None being one that does not exist."""
     if worker is None:
         return Action(name, Verb.CREATE, "does not exist")
+    has_data = worker.tags is None or worker.tags.ready_at is not None
     if worker.is_broken:
         return Action(name, Verb.RECREATE, "its creation failed")
-    return Action(name, *UP[worker.power_state])
+    return Action(name, *UP[worker.power_state], has_data)
+
+
+def plan_down(worker: Worker) -> Action:
+    """What brings one worker down."""
+    return Action(worker.name, *DOWN[worker.power_state], has_data=True)

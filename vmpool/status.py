@@ -76,6 +76,11 @@ def document(observed: Observed) -> dict[str, Any]:
     }
 
 
+def no_pool(name: str) -> str:
+    """What is said of a pool that does not exist, and how to make it."""
+    return f"there is no pool {name!r}; make it with: oa-vm pool-create --pool {name}"
+
+
 def worker_state(worker: Worker) -> str:
     """One word for one worker."""
     if worker.tags is None:

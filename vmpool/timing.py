@@ -78,6 +78,7 @@ class Recorder:
         self._listeners = tuple(listeners)
         self._lock = threading.Lock()
         self._spans: list[Span] = []
+        self._details: dict[tuple[str, Phase], list[str]] = {}
         self.started = clock.now()
 
     @property
@@ -86,29 +87,36 @@ class Recorder:
         with self._lock:
             return tuple(sorted(self._spans, key=lambda span: span.started))
 
+    def note(self, worker: str, phase: Phase, detail: str) -> None:
+        """Say something about a running phase, like "was true already"."""
+        self._details.setdefault((worker, phase), []).append(detail)
+
     @contextmanager
-    def span(self, worker: str, phase: Phase) -> Iterator[Callable[[str], None]]:
-        """Time one phase; yields a function that notes a detail for people.
+    def span(self, worker: str, phase: Phase) -> Iterator[None]:
+        """Time one phase.
 
         Args:
             worker: worker name, or the pool's.
             phase: which phase.
         """
         span = Span(worker, phase, self._clock.now())
-        details: list[str] = []
         self._tell(span)
         error = "interrupted"
         try:
-            yield details.append
+            yield
             error = ""
         except Exception as failure:
             error = str(failure) or type(failure).__name__
             raise
         finally:
-            span = replace(span, ended=self._clock.now(), error=error, detail="; ".join(details))
-            with self._lock:
-                self._spans.append(span)
-            self._tell(span)
+            self._finish(span, error)
+
+    def _finish(self, span: Span, error: str) -> None:
+        details = self._details.pop((span.worker, span.phase), [])
+        done = replace(span, ended=self._clock.now(), error=error, detail="; ".join(details))
+        with self._lock:
+            self._spans.append(done)
+        self._tell(done)
 
     def _tell(self, span: Span) -> None:
         for listener in self._listeners:

@@ -1,0 +1,36 @@
+"""pool-cleanup: every resource of a pool deleted, parts of interrupted creates included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from tasks.machines import delete_network
+from tasks.operation import look, operation, run_name
+from tasks.outcome import conclude_gone
+from tasks.reconcile import each, remove
+from tasks.wanted import require_pool
+from vmpool.plan import plan_cleanup
+
+
+@flow(name="pool-cleanup", flow_run_name=run_name)
+async def pool_cleanup(pool: str | None = None) -> dict[str, Any]:
+    """Delete a pool with all its data.
+
+    Args:
+        pool: pool name; WAA_POOL by default.
+
+    Returns:
+        The pool's status, which is then absent.
+
+    Raises:
+        NotFoundError: there is no such pool.
+        VmPoolError: something is left; the message names it.
+    """
+    async with operation(pool) as session:
+        actions = plan_cleanup(require_pool(await look(session)))
+        outcomes = await each(actions, remove)
+        if all(outcome.is_ok for outcome in outcomes):
+            await delete_network(session.pool)
+        return await conclude_gone(outcomes)

@@ -1,0 +1,72 @@
+"""Where words go: results to stdout, everything else to stderr; JSON is exactly one document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vmpool.errors import CloudUnreachableError, CredentialsError, UsageError, VmPoolError
+
+FAILED, USAGE, UNKNOWN = 1, 2, 3
+"""Exit codes: failed, wrong input, Azure could not be asked."""
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STATE_STYLES = {
+    "ready": "green",
+    "running": "green",
+    "paused": "cyan",
+    "deallocated": "cyan",
+    "degraded": "yellow",
+    "stopped": "yellow",
+    "unknown": "bold red",
+}
+"""Colours of states; a word without an entry is printed plain."""
+
+
+def exit_code(error: VmPoolError) -> int:
+    """The documented exit code of an error."""
+    if isinstance(error, UsageError):
+        return USAGE
+    if isinstance(error, CloudUnreachableError | CredentialsError):
+        return UNKNOWN
+    return FAILED
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def styled(word: str) -> str:
+    """A state's word in its colour."""
+    style = STATE_STYLES.get(word)
+    return f"[{style}]{word}[/]" if style else word
+
+
+def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[str] = ()) -> Table:
+    """A table of at most 80 columns out of rows with equal keys.
+
+    Args:
+        title: printed above.
+        rows: cells by column name; markup allowed.
+        numeric: columns that are aligned to the right.
+    """
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in rows[0] if rows else ():
+        is_number = column in numeric
+        made.add_column(
+            column,
+            justify="right" if is_number else "left",
+            no_wrap=column in ("worker", "phase", *numeric),
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*row.values())
+    return made

@@ -1,0 +1,211 @@
+"""The `pool-*` commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from oa_vm.output import err, out, print_json, styled, table
+from oa_vm.run import run_flow
+from vmpool.errors import NotFoundError, UsageError
+from vmpool.model import Observed, PoolSpec
+from vmpool.plan import Action, Verb, check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
+from vmpool.settings import Settings, load_settings
+from vmpool.status import document, no_pool
+
+Pool = Annotated[str | None, typer.Option("--pool", help="Pool name; default WAA_POOL.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, change nothing.")]
+Hours = Annotated[
+    float | None,
+    typer.Option("--auto-pause-hours", help="Until auto-pause; default WAA_AUTO_PAUSE_HOURS."),
+]
+MinReady = Annotated[
+    int | None, typer.Option("--min-ready", help="Workers that must be ready; default all.")
+]
+
+
+def pool_create(
+    workers: Annotated[int, typer.Option("--workers", "-n", help="How many workers, 1-100.")] = 1,
+    size: Annotated[list[str] | None, typer.Option("--size", help="VM size; may repeat.")] = None,
+    region: Annotated[list[str] | None, typer.Option("--region", help="May repeat.")] = None,
+    auto_pause_hours: Hours = None,
+    min_ready: MinReady = None,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Create a pool and bring every worker to ready; completes one that is half made."""
+    settings = load_settings(pool=pool)
+    hours = settings.auto_pause_hours if auto_pause_hours is None else auto_pause_hours
+    spec = PoolSpec(
+        name=settings.pool,
+        workers=workers,
+        sizes=tuple(size or settings.sizes),
+        regions=tuple(region or settings.regions),
+        auto_pause_hours=settings.auto_pause_hours
+        if auto_pause_hours is None
+        else auto_pause_hours,
+        min_ready=workers if min_ready is None else min_ready,
+    )
+    check_spec(spec)
+    if dry_run:
+        from oa_vm.preview import places_for  # noqa: PLC0415 # imports Azure's SDK
+
+        actions = plan_create(spec, _observe(settings))
+        _print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
+        return
+    parameters = {
+        "pool": spec.name,
+        "workers": spec.workers,
+        "sizes": list(spec.sizes),
+        "regions": list(spec.regions),
+        "auto_pause_hours": spec.auto_pause_hours,
+        "min_ready": spec.min_ready,
+    }
+    _print_status(run_flow(settings, "pool-create", parameters), as_json=as_json)
+
+
+def pool_resume(
+    auto_pause_hours: Hours = None,
+    min_ready: MinReady = None,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring every worker of a pool to ready by the shortest path."""
+    settings = load_settings(pool=pool)
+    if dry_run:
+        _print_plan(settings.pool, plan_resume(_existing(settings)), as_json=as_json)
+        return
+    parameters = {
+        "pool": settings.pool,
+        "auto_pause_hours": auto_pause_hours,
+        "min_ready": min_ready,
+    }
+    _print_status(run_flow(settings, "pool-resume", parameters), as_json=as_json)
+
+
+def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False) -> None:
+    """Power Windows off in order and deallocate every VM of a pool."""
+    settings = load_settings(pool=pool)
+    if dry_run:
+        _print_plan(settings.pool, plan_pause(_existing(settings)), as_json=as_json)
+        return
+    _print_status(run_flow(settings, "pool-pause", {"pool": settings.pool}), as_json=as_json)
+
+
+def pool_cleanup(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete a pool with all its data."""
+    settings = load_settings(pool=pool)
+    observed = _existing(settings)
+    if dry_run:
+        _print_plan(settings.pool, plan_cleanup(observed), as_json=as_json)
+        return
+    if not yes:
+        _ask_to_delete(observed)
+    _print_status(run_flow(settings, "pool-cleanup", {"pool": settings.pool}), as_json=as_json)
+
+
+def pool_extend(
+    hours: Annotated[float, typer.Option("--hours", help="Hours to add.")] = 1.0,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Give a running pool more time until auto-pause."""
+    from vmpool import lifetime  # noqa: PLC0415 # beside its only use
+    from vmpool.tags import format_time  # noqa: PLC0415 # beside its only use
+
+    settings = load_settings(pool=pool)
+    observed = _existing(settings)
+    due = lifetime.extended(observed, observed.at, hours)
+    if dry_run:
+        planned = {"pool": settings.pool, "auto_pause_at": format_time(due)}
+        print_json(planned) if as_json else out.print(f"auto-pause would move to {due:%F %T} UTC")
+        return
+    parameters = {"pool": settings.pool, "hours": hours}
+    _print_status(run_flow(settings, "pool-extend", parameters), as_json=as_json)
+
+
+def pool_status(pool: Pool = None, as_json: Json = False) -> None:
+    """Say what a pool is now; asks Azure directly, Prefect need not run."""
+    settings = load_settings(pool=pool)
+    _print_status(document(_observe(settings)), as_json=as_json)
+
+
+def _observe(settings: Settings) -> Observed:
+    from oa_vm.preview import observe_pool  # noqa: PLC0415 # imports Azure's SDK: --help is quick
+
+    return observe_pool(settings)
+
+
+def _existing(settings: Settings) -> Observed:
+    observed = _observe(settings)
+    if observed.is_absent:
+        raise NotFoundError(no_pool(settings.pool))
+    return observed
+
+
+def _ask_to_delete(observed: Observed) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("pool-cleanup deletes data and nobody can be asked here: add -y")
+    names = ", ".join(worker.name for worker in observed.workers) or "its parts"
+    typer.confirm(f"Delete pool {observed.pool} ({names}) with all its data?", abort=True, err=True)
+
+
+def _print_plan(
+    pool: str, actions: Sequence[Action], places: dict[str, str] | None = None, *, as_json: bool
+) -> None:
+    places = places or {}
+    if as_json:
+        rows = [asdict(action) | {"place": places.get(action.worker)} for action in actions]
+        print_json({"pool": pool, "actions": rows})
+        return
+    cells = [
+        {
+            "worker": action.worker,
+            "action": action.verb.value if action.verb is not Verb.NOTHING else "-",
+            "why": " ".join(filter(None, [action.reason, places.get(action.worker, "")])),
+        }
+        for action in actions
+    ]
+    out.print(table(f"Plan for {pool} (nothing is changed)", cells))
+
+
+def _print_status(status: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(status)
+        return
+    out.print(f"Pool [bold]{status['pool']}[/] is {styled(status['state'])}")
+    if status["workers"]:
+        out.print(table("", [_worker_cells(worker) for worker in status["workers"]]))
+    for label, key in (("auto-pause at", "auto_pause_at"), ("paused since", "paused_since")):
+        if status[key] and (key == "paused_since" or status["paused_since"] is None):
+            out.print(f"{label} {status[key]}")
+    idle = status["cost"]["idle_usd_per_day"]
+    if idle:
+        out.print(f"a paused day costs about {idle:.2f} USD (estimate from list prices)")
+    for warning in status["warnings"]:
+        err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
+
+
+def _worker_cells(worker: dict[str, Any]) -> dict[str, str]:
+    return {
+        "worker": worker["name"],
+        "state": styled(worker["state"]),
+        "power": styled(worker["power_state"]),
+        "windows": worker["windows"],
+        "ip": worker["ip"] or "-",
+        "size": worker["size"].removeprefix("Standard_"),
+        "region": worker["region"],
+    }

@@ -1,0 +1,69 @@
+"""Runs a flow from the command line: stack up, progress shown, result returned.
+
+Prefect is imported here, late: `pool-status`, `--help` and `--dry-run` do without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from oa_vm import stack
+from oa_vm.output import err, table
+from oa_vm.progress import shown
+from vmpool.settings import CloudKind, Settings
+from vmpool.timing import Span, headline, rows
+
+
+def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run a flow in this process against the stack, which is started where it is missing.
+
+    Args:
+        settings: as read.
+        name: the flow's name, `pool-create`.
+        parameters: its parameters.
+
+    Returns:
+        What the flow returned.
+
+    Raises:
+        VmPoolError: what the flow raised.
+    """
+    stack.ensure_local_azure(settings)
+    with stack.configured_prefect(stack.ensure_prefect(settings)):
+        from tasks.session import listeners  # noqa: PLC0415 # imports Prefect: 1-2 s
+
+        spans: list[Span] = []
+        flow = _load(name)
+        with shown(name, err, speed(settings)) as listener:
+            token = listeners.set((listener, spans.append))
+            try:
+                result: dict[str, Any] = asyncio.run(flow(**parameters))
+            finally:
+                listeners.reset(token)
+                _print_timings(name, [span for span in spans if span.ended])
+    return result
+
+
+def _load(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    function = name.replace("-", "_")
+    flow: Callable[..., Coroutine[Any, Any, Any]] = getattr(
+        importlib.import_module(f"flows.{function}"), function
+    )
+    return flow
+
+
+def speed(settings: Settings) -> float:
+    """Cloud seconds per wall second: 1 on Azure, the local Azure's otherwise."""
+    if settings.cloud is CloudKind.AZURE:
+        return 1.0
+    status = stack.local_status(settings)
+    return status.speed if status else 1.0
+
+
+def _print_timings(name: str, spans: list[Span]) -> None:
+    """The timing table, on stderr so that `--json` stays one document."""
+    if spans:
+        err.print(table(headline(name, spans), rows(spans), numeric=("began", "took")))

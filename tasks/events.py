@@ -1,0 +1,51 @@
+"""What the world is told: an event per phase and per operation, to chain and to look at.
+
+Names and payloads are documented in docs/events.md; automations are written against them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.events import emit_event
+
+from vmpool.timing import Listener, Span
+
+
+def pool_resource(pool: str) -> dict[str, str]:
+    """The Prefect resource that a pool's events are about."""
+    return {
+        "prefect.resource.id": f"waa.pool.{pool}",
+        "prefect.resource.name": pool,
+        "prefect.resource.role": "pool",
+    }
+
+
+def emit_pool_event(pool: str, what: str, payload: dict[str, Any]) -> None:
+    """`waa.pool.<what>`, for example `waa.pool.resumed`."""
+    emit_event(f"waa.pool.{what}", resource=pool_resource(pool), payload=payload)
+
+
+def phase_listener(pool: str) -> Listener:
+    """Emit `waa.phase.completed` or `waa.phase.failed` when a phase ends."""
+
+    def tell(span: Span) -> None:
+        if span.ended is None:
+            return
+        emit_event(
+            f"waa.phase.{'failed' if span.error else 'completed'}",
+            resource=pool_resource(pool),
+            payload=_payload(span),
+        )
+
+    return tell
+
+
+def _payload(span: Span) -> dict[str, Any]:
+    return {
+        "worker": span.worker,
+        "phase": span.phase.value,
+        "started": span.started.isoformat(),
+        "seconds": round(span.seconds, 1),
+        "detail": span.error or span.detail,
+    }

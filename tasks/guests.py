@@ -1,0 +1,213 @@
+"""Phases inside a VM, over SSH: Docker, image, container, Windows. Each looks before it acts."""
+
+from __future__ import annotations
+
+import httpx
+from vmpool.guest.tunnel import Tunnel
+
+from tasks.phase import ON_DISK, phase_task
+from tasks.session import Session, current
+from vmpool.errors import GuestUnreachableError, PermanentError, TransientError
+from vmpool.guest import cloud_init, context, docker, windows
+from vmpool.model import Phase, WindowsState
+
+SSH_SECONDS = 600.0
+"""Cloud seconds for sshd to answer after create or start; the seed saw 1-2 minutes."""
+DOCKER_SECONDS = 900.0
+"""Cloud seconds for cloud-init to install Docker; part of the seed's 5-10 minutes."""
+IMAGE_SECONDS = 2400.0
+"""Cloud seconds for one pull or build: images have 10-30 GB."""
+COMMAND_SECONDS = 120.0
+"""Cloud seconds for a command that only asks or starts something."""
+WINDOWS_OFF_SECONDS = 180.0
+"""Cloud seconds for Windows to power off; dockur itself allows 105."""
+
+
+@phase_task(Phase.WAIT_FOR_SSH)
+async def wait_for_ssh(worker: str) -> None:
+    """Wait until sshd answers with the recorded host key and lets us in.
+
+    Args:
+        worker: worker name.
+
+    Raises:
+        HostKeyError: another key answered: this is not our machine.
+        PhaseTimeoutError: nobody answered in time.
+    """
+    session = current()
+
+    async def check() -> bool | None:
+        try:
+            await session.call(session.shell(worker).run, ["true"], timeout_seconds=10.0)
+        except GuestUnreachableError:
+            return None
+        return True
+
+    await session.until(check, every_seconds=5, within_seconds=SSH_SECONDS, what=f"SSH of {worker}")
+
+
+@phase_task(Phase.PREPARE_DOCKER, cache=ON_DISK)
+async def prepare_docker(worker: str) -> None:
+    """Wait until cloud-init has installed Docker and the engine answers.
+
+    Args:
+        worker: worker name.
+
+    Raises:
+        PermanentError: cloud-init failed; the message is its own.
+    """
+    session, shell = current(), current().shell(worker)
+    limit = session.wall_limit(COMMAND_SECONDS)
+    if await session.call(docker.is_ready, shell, limit):
+        session.recorder.note(worker, Phase.PREPARE_DOCKER, "was there")
+        return
+
+    async def check() -> bool | None:
+        status = await session.call(cloud_init.status, shell, limit)
+        if status.is_failed:
+            raise PermanentError(f"{worker}: cloud-init failed: {status.detail}")
+        is_ready = status.is_done and await session.call(docker.is_ready, shell, limit)
+        return True if is_ready else None
+
+    await session.until(
+        check, every_seconds=10, within_seconds=DOCKER_SECONDS, what=f"Docker on {worker}"
+    )
+
+
+@phase_task(Phase.PULL_IMAGE, cache=ON_DISK)
+async def pull_image(worker: str) -> None:
+    """Pull the base images, unless the built image is there already.
+
+    Args:
+        worker: worker name.
+    """
+    session, shell = current(), current().shell(worker)
+    settings, limit = session.settings, session.wall_limit(COMMAND_SECONDS)
+    images = [settings.windows_image, settings.base_image]
+    if await session.call(docker.image_id, shell, built_image(session), limit):
+        images = []
+    missing = [
+        image for image in images if not await session.call(docker.image_id, shell, image, limit)
+    ]
+    for image in missing:
+        await session.call(docker.pull, shell, image, session.wall_limit(IMAGE_SECONDS))
+    if not missing:
+        session.recorder.note(worker, Phase.PULL_IMAGE, "was there")
+
+
+@phase_task(Phase.BUILD_IMAGE, cache=ON_DISK)
+async def build_image(worker: str) -> None:
+    """Build the WAA image from our build context, unless this very context was built already.
+
+    Args:
+        worker: worker name.
+    """
+    session, shell = current(), current().shell(worker)
+    settings, tag = session.settings, built_image(session)
+    if await session.call(docker.image_id, shell, tag, session.wall_limit(COMMAND_SECONDS)):
+        session.recorder.note(worker, Phase.BUILD_IMAGE, "was there")
+        return
+    arguments = {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
+    await session.call(
+        docker.build_context, shell, tag, arguments, session.wall_limit(IMAGE_SECONDS)
+    )
+
+
+def built_image(session: Session) -> str:
+    """Name of the built image; its tag is the hash of the context, so a change is a new image."""
+    name = session.settings.waa_image.rpartition(":")[0] or session.settings.waa_image
+    return f"{name}:{context.context_hash()[:12]}"
+
+
+@phase_task(Phase.START_WAA)
+async def start_waa(worker: str) -> None:
+    """Have the container of the wanted image running.
+
+    Args:
+        worker: worker name.
+    """
+    session, shell = current(), current().shell(worker)
+    image, limit = built_image(session), session.wall_limit(COMMAND_SECONDS)
+    did = await session.call(windows.ensure_container, shell, session.settings, image, limit)
+    session.recorder.note(worker, Phase.START_WAA, did)
+
+
+@phase_task(Phase.WAIT_FOR_WAA)
+async def wait_for_waa(worker: str) -> None:
+    """Wait until the WAA server inside Windows answers `/probe`.
+
+    Args:
+        worker: worker name.
+
+    Raises:
+        PermanentError: the container ended; the message is its last line.
+        PhaseTimeoutError: Windows did not come up in time.
+    """
+    session, shell = current(), current().shell(worker)
+    limit = session.wall_limit(COMMAND_SECONDS)
+
+    async def check() -> bool | None:
+        if await session.call(windows.probe, shell, limit):
+            return True
+        ended = await session.call(windows.why_ended, shell, limit)
+        if ended:
+            raise PermanentError(f"{worker}: the Windows container ended: {ended}")
+        return None
+
+    await session.until(
+        check,
+        every_seconds=10,
+        within_seconds=session.settings.waa_ready_seconds,
+        what=f"WAA on {worker}",
+    )
+
+
+@phase_task(Phase.OPEN_TUNNEL)
+async def open_tunnel(worker: str) -> str:
+    """Open a tunnel to the WAA server and ask through it once; open until the operation ends.
+
+    Args:
+        worker: worker name.
+
+    Returns:
+        The local address, `http://127.0.0.1:PORT`.
+    """
+    session = current()
+    tunnel = await session.call(Tunnel, session.addresses[worker], windows.WAA_PORT)
+    session.tunnels[worker] = tunnel
+    address = f"http://127.0.0.1:{tunnel.local_port}"
+    try:
+        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
+            answer = await client.get(f"{address}/probe")
+    except httpx.HTTPError as error:
+        raise GuestUnreachableError(f"{worker}: no answer through the tunnel: {error}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise TransientError(f"{worker}: /probe answered {answer.status_code} through the tunnel")
+    return address
+
+
+@phase_task(Phase.POWER_OFF_WINDOWS)
+async def power_off_windows(worker: str) -> WindowsState:
+    """Power Windows off in order and check dockur's marker: without it the next start reinstalls.
+
+    Args:
+        worker: worker name.
+
+    Returns:
+        OFF with a marker, DIRTY without, ABSENT when no Windows was ever installed.
+    """
+    session, shell = current(), current().shell(worker)
+    limit = session.wall_limit(COMMAND_SECONDS)
+    storage = session.settings.storage_path
+    if await session.call(windows.request_power_off, shell, limit):
+
+        async def check() -> bool | None:
+            return True if await session.call(windows.is_off, shell, limit) else None
+
+        await session.until(
+            check, every_seconds=5, within_seconds=WINDOWS_OFF_SECONDS, what="power off of Windows"
+        )
+    state = await session.call(windows.storage, shell, storage, limit)
+    if not state.has_disk:
+        return WindowsState.ABSENT
+    return WindowsState.OFF if state.has_marker else WindowsState.DIRTY

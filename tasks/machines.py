@@ -1,0 +1,262 @@
+"""Phases on Azure's side: network, create, start, deallocate, delete. Each looks before it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect import task
+from vmpool.arm.machines import CreateVm, Operation
+from vmpool.arm.network import WorkerNetwork
+from vmpool.guest.keys import ensure_client_key
+
+from tasks.phase import phase_task
+from tasks.session import Session, current
+from vmpool import lifetime, naming, tags
+from vmpool.arm import machines, network, tagging
+from vmpool.errors import PermanentError
+from vmpool.guest import cloud_init
+from vmpool.model import (
+    Intent,
+    Leftover,
+    Observed,
+    Phase,
+    Place,
+    PowerState,
+    WindowsState,
+    Worker,
+    WorkerTags,
+)
+
+OPERATION_SECONDS = 1200.0
+"""Cloud seconds for one operation on a VM: create takes 68-144 s (p50, p90), the seed saw 300."""
+
+MOVING = (
+    PowerState.CREATING,
+    PowerState.STARTING,
+    PowerState.STOPPING,
+    PowerState.DEALLOCATING,
+)
+"""Power states that Azure leaves by itself."""
+
+
+@phase_task(Phase.CREATE_NETWORK)
+async def create_network(worker: str, place: Place) -> WorkerNetwork:
+    """The pool's network in the region and the worker's NIC and static IP; kept if already there.
+
+    Args:
+        worker: worker name.
+        place: where it goes.
+    """
+    session = current()
+    source = await session.call(network.caller_address, session.cloud)
+    pool_network = await session.call(
+        network.ensure_pool_network,
+        session.cloud,
+        session.pool,
+        session.pool_id,
+        place.region,
+        source,
+    )
+    return await session.call(
+        network.ensure_worker_network,
+        session.cloud,
+        session.pool,
+        session.pool_id,
+        worker,
+        pool_network,
+        place.region,
+    )
+
+
+@phase_task(Phase.CREATE_VM)
+async def create_vm(worker: str, place: Place, nic_id: str, auto_pause_hours: float) -> None:
+    """Create the VM with its timer already in its tags, and wait until Azure calls it done.
+
+    Args:
+        worker: worker name.
+        place: size and region.
+        nic_id: its network interface.
+        auto_pause_hours: cloud hours until auto-pause.
+
+    Raises:
+        CapacityError: no capacity or quota there.
+    """
+    session = current()
+    request = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
+    operation = await session.call(machines.begin_create, session.cloud, request)
+    await finish(session, operation)
+
+
+def _create_request(
+    session: Session, worker: str, place: Place, nic_id: str, auto_pause_hours: float
+) -> CreateVm:
+    settings, now = session.settings, session.clock.now()
+    host_key = session.host_keys[worker]
+    written = WorkerTags(
+        pool=session.pool,
+        pool_id=session.pool_id,
+        worker=worker,
+        intent=Intent.CREATE,
+        intent_at=now,
+        auto_pause_at=lifetime.deadline(now, auto_pause_hours),
+        windows=WindowsState.ABSENT,
+        host_key=host_key.public_line,
+    )
+    return CreateVm(
+        name=worker,
+        place=place,
+        nic_id=nic_id,
+        os_disk_name=naming.os_disk_name(worker),
+        os_disk_gb=settings.os_disk_gb,
+        admin_username=settings.admin_username,
+        ssh_public_key=ensure_client_key(settings.key_file),
+        user_data=cloud_init.user_data(settings, host_key),
+        tags=tags.encode(written),
+    )
+
+
+async def finish(session: Session, operation: Operation) -> None:
+    """Wait for an operation that Azure has accepted."""
+    await session.call(operation.wait, session.wall_limit(OPERATION_SECONDS))
+
+
+@phase_task(Phase.START_VM)
+async def start_vm(worker: str, auto_pause_hours: float) -> None:
+    """Re-arm the timer, then start; waits first while the VM is still on its way down.
+
+    Args:
+        worker: worker name.
+        auto_pause_hours: cloud hours until auto-pause.
+
+    Raises:
+        BusyError: another operation is running on the VM.
+        CapacityError: Azure has no room for this size now; its disk stays where it is.
+    """
+    session = current()
+    await mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
+    operation = await session.call(machines.begin_start, session.cloud, worker)
+    await finish(session, operation)
+
+
+@phase_task(Phase.DEALLOCATE_VM)
+async def deallocate_vm(worker: str) -> None:
+    """Deallocate: compute is no longer billed, the OS disk and the address stay.
+
+    Args:
+        worker: worker name.
+    """
+    session = current()
+    operation = await session.call(machines.begin_deallocate, session.cloud, worker)
+    await finish(session, operation)
+
+
+@phase_task(Phase.DELETE_WORKER)
+async def delete_worker(worker: str) -> None:
+    """Delete the VM and whatever of it is left: NIC, address, disk. Missing parts are no error.
+
+    Args:
+        worker: worker name.
+
+    Raises:
+        PermanentError: something carries the worker's name but not the pool's id.
+    """
+    session = current()
+    observed = await session.call(machines.observe, session.cloud, session.pool)
+    found = next((item for item in observed.workers if item.name == worker), None)
+    if found:
+        _check_ours(session, found)
+        operation = await session.call(machines.begin_delete, session.cloud, worker)
+        await finish(session, operation)
+        observed = await session.call(machines.observe, session.cloud, session.pool)
+    await session.call(network.delete_parts, session.cloud, _ours(session, observed, worker))
+
+
+@phase_task(Phase.DELETE_NETWORK)
+async def delete_network(worker: str) -> None:
+    """Delete what belongs to the whole pool, once no worker is left.
+
+    Args:
+        worker: the pool's name, as this is a phase of the whole pool.
+    """
+    session = current()
+    observed = await session.call(machines.observe, session.cloud, session.pool)
+    parts = _ours(session, observed, "")
+    await session.call(network.delete_parts, session.cloud, parts)
+    session.recorder.note(worker, Phase.DELETE_NETWORK, f"{len(parts)} deleted")
+
+
+def _check_ours(session: Session, worker: Worker) -> None:
+    if worker.tags is None or worker.tags.pool_id != session.pool_id:
+        raise PermanentError(
+            f"VM {worker.name} does not carry the id of pool {session.pool}: it is not touched; "
+            "delete it by hand if it is yours"
+        )
+
+
+def _ours(session: Session, observed: Observed, worker: str) -> Sequence[Leftover]:
+    """Parts that carry our tags *and* the pool's id; tags alone prove intent, not ownership."""
+    return [
+        item
+        for item in observed.leftovers
+        if item.worker == worker and item.pool_id == session.pool_id
+    ]
+
+
+async def mark(
+    worker: str,
+    intent: Intent | None = None,
+    *,
+    windows: WindowsState | None = None,
+    auto_pause_hours: float | None = None,
+) -> None:
+    """Write to a worker's tags what is about to happen or what was seen; merges, replaces nothing.
+
+    Args:
+        worker: worker name.
+        intent: what the operation sets out to do.
+        windows: Windows as seen.
+        auto_pause_hours: cloud hours until auto-pause, to re-arm the timer.
+    """
+    session = current()
+    now = session.clock.now()
+    written: dict[str, str] = {}
+    if intent:
+        written |= {tags.INTENT: intent.value, tags.INTENT_AT: tags.format_time(now)}
+    if intent is Intent.READY:
+        written[tags.READY_AT] = tags.format_time(now)
+    if windows:
+        written[tags.WINDOWS] = windows.value
+    if auto_pause_hours is not None:
+        due = lifetime.deadline(now, auto_pause_hours)
+        written[tags.AUTO_PAUSE_AT] = tags.format_time(due)
+    vm_id = machines.vm_resource_id(session.cloud, worker)
+    await session.call(tagging.merge_tags, session.cloud, vm_id, written)
+
+
+@task(name="extend-timer", task_run_name="{worker}: extend-timer")
+async def extend_timer(worker: str, due: datetime) -> None:
+    """Move a worker's auto-pause. Not cached: it is a write."""
+    session = current()
+    vm_id = machines.vm_resource_id(session.cloud, worker)
+    written = {tags.AUTO_PAUSE_AT: tags.format_time(due)}
+    await session.call(tagging.merge_tags, session.cloud, vm_id, written)
+
+
+async def settled(worker: str) -> Worker | None:
+    """The worker once Azure is no longer moving it; None if it is gone.
+
+    Raises:
+        PhaseTimeoutError: it keeps moving.
+    """
+    session = current()
+
+    async def check() -> tuple[Worker | None] | None:
+        found = {item.name: item for item in await session.workers_now()}
+        mine = found.get(worker)
+        return None if mine and mine.power_state in MOVING else (mine,)
+
+    (mine,) = await session.until(
+        check, every_seconds=10, within_seconds=OPERATION_SECONDS, what=f"rest of {worker}"
+    )
+    return mine

@@ -1,0 +1,104 @@
+"""The frame of every operation on a pool: session, lock, identity, and the report at the end.
+
+A flow's body stands inside `async with operation(...)` and reads as its phases.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prefect import get_client, runtime
+from prefect.logging import get_run_logger
+from vmpool.arm.clients import connect
+from vmpool.arm.machines import observe
+
+from tasks.credentials import load_credential
+from tasks.events import emit_pool_event, phase_listener
+from tasks.locking import pool_lock
+from tasks.report import publish
+from tasks.session import Session, entered, listeners
+from vmpool.errors import TransientError, VmPoolError
+from vmpool.model import Observed, PowerState
+from vmpool.plan import check_identity
+from vmpool.settings import Settings, check_pool_name, load_settings
+from vmpool.timing import Recorder
+
+ASKS_FOR_UNKNOWN = 3
+"""How often a missing power state is asked again: Azure sometimes omits it for a moment."""
+
+
+def run_name() -> str:
+    """Name of a flow run in the UI: what is done to which pool."""
+    pool = runtime.flow_run.parameters.get("pool") or load_settings().pool
+    return f"{runtime.flow_run.flow_name} {pool}"
+
+
+@asynccontextmanager
+async def operation(pool: str | None, settings: Settings | None = None) -> AsyncIterator[Session]:
+    """One operation on one pool, from lock to report.
+
+    Args:
+        pool: pool name; the settings' when None.
+        settings: read from the environment when None.
+
+    Raises:
+        VmPoolError: whatever the operation raised; its timings are published all the same.
+    """
+    settings = settings or load_settings()
+    name = check_pool_name(pool or settings.pool)
+    await _tag_run(name)
+    async with pool_lock(name, settings.lock_timeout_seconds):
+        with entered(await _session(settings, name)) as session:
+            try:
+                yield session
+            except VmPoolError as error:
+                get_run_logger().error("%s", error)
+                emit_pool_event(name, "failed", {"flow": _flow(), "error": str(error)})
+                raise
+            finally:
+                await publish(_flow(), session)
+
+
+def _flow() -> str:
+    return str(runtime.flow_run.flow_name)
+
+
+async def _session(settings: Settings, pool: str) -> Session:
+    cloud = connect(settings, await load_credential(settings))
+    recorder = Recorder(cloud.clock, (*listeners.get(), phase_listener(pool)))
+    return Session(settings, cloud, pool, recorder)
+
+
+async def _tag_run(pool: str) -> None:
+    """Tag the run with its pool, so that runs of a pool are found together."""
+    tags = {*runtime.flow_run.tags, f"pool:{pool}"}
+    async with get_client() as client:
+        await client.update_flow_run(runtime.flow_run.id, tags=sorted(tags))
+
+
+async def look(session: Session) -> Observed:
+    """The pool as it is now, its identity checked; sets the session's pool id and addresses.
+
+    Raises:
+        PermanentError: resources of two pools carry the same name.
+    """
+    for _ in range(ASKS_FOR_UNKNOWN):
+        observed = await _ask(session)
+        if all(w.power_state is not PowerState.UNKNOWN for w in observed.workers):
+            break
+    session.pool_id = session.pool_id or check_identity(observed) or str(uuid.uuid4())
+    for worker in observed.workers:
+        if worker.ip and worker.tags and worker.tags.host_key:
+            session.set_address(worker.name, worker.ip, worker.tags.host_key)
+    return observed
+
+
+async def _ask(session: Session) -> Observed:
+    for _ in range(ASKS_FOR_UNKNOWN - 1):
+        try:
+            return await session.call(observe, session.cloud, session.pool)
+        except TransientError as error:
+            get_run_logger().warning("Asking again: %s", error)
+    return await session.call(observe, session.cloud, session.pool)

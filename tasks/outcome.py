@@ -1,0 +1,86 @@
+"""How an operation ends: the pool is read back, its state said as it is, and an event emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.logging import get_run_logger
+
+from tasks.events import emit_pool_event
+from tasks.operation import look
+from tasks.reconcile import Outcome
+from tasks.session import current
+from vmpool.errors import PermanentError
+from vmpool.model import PoolState, PowerState
+from vmpool.status import document, pool_state
+
+
+async def conclude(event: str) -> dict[str, Any]:
+    """Read the pool back, emit `waa.pool.<event>` and return the status."""
+    observed = await look(current())
+    status = document(observed)
+    emit_pool_event(observed.pool, event, status)
+    return status
+
+
+async def conclude_up(event: str, min_ready: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """End of create and resume.
+
+    Raises:
+        PermanentError: fewer than `min_ready` workers are ready.
+    """
+    ready = [outcome for outcome in outcomes if outcome.is_ok]
+    failed = [outcome for outcome in outcomes if not outcome.is_ok]
+    _say_uncleaned(failed)
+    if len(ready) < min_ready:
+        raise PermanentError(
+            f"{len(ready)} of {len(outcomes)} workers are ready, {min_ready} wanted: "
+            f"{'; '.join(outcome.error for outcome in failed)}"
+        )
+    return await conclude(event)
+
+
+def _say_uncleaned(failed: Sequence[Outcome]) -> None:
+    for outcome in failed:
+        if not outcome.cleaned:
+            get_run_logger().error("%s may still be billed: run pool-pause", outcome.worker)
+
+
+async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """End of pause: only what Azure calls deallocated counts.
+
+    Raises:
+        PermanentError: a worker is not deallocated.
+    """
+    observed = await look(current())
+    up = [w for w in observed.workers if w.power_state is not PowerState.DEALLOCATED]
+    if up:
+        errors = {outcome.worker: outcome.error for outcome in outcomes if outcome.error}
+        said = "; ".join(
+            f"{w.name} is {w.power_state} {errors.get(w.name, '')}".strip() for w in up
+        )
+        raise PermanentError(f"pool {observed.pool} is not paused: {said}: run pool-pause again")
+    status = document(observed)
+    emit_pool_event(observed.pool, "paused", status)
+    return status
+
+
+async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """End of cleanup: nothing may be left.
+
+    Raises:
+        PermanentError: something is left; the message names it.
+    """
+    observed = await look(current())
+    if pool_state(observed) is not PoolState.ABSENT:
+        left = [w.name for w in observed.workers] + [item.name for item in observed.leftovers]
+        errors = "; ".join(outcome.error for outcome in outcomes if outcome.error)
+        raise PermanentError(
+            f"pool {observed.pool} is not gone: {', '.join(sorted(left))} left; {errors}".rstrip(
+                "; "
+            )
+        )
+    status = document(observed)
+    emit_pool_event(observed.pool, "deleted", status)
+    return status

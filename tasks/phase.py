@@ -1,0 +1,80 @@
+"""How every phase becomes a Prefect task: its name, its span, its retry and its cache.
+
+Retries: only transient errors (the exception's class decides), with back-off and jitter, never
+beyond a total time. Caches: a phase that could have stopped being true is never cached, it looks
+for itself; what stays true on a VM's disk is kept within one flow run (see docs/caching.md).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy, CachePolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.tasks import Task
+
+from tasks.session import current
+from vmpool.errors import TransientError
+from vmpool.model import Phase
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRY_DELAYS_SECONDS = [1.0, 2.0, 5.0, 10.0, 20.0, 40.0]
+"""Wall seconds before each retry; Azure's own Retry-After is obeyed inside the SDK already."""
+RETRY_TOTAL_SECONDS = 600.0
+"""Wall seconds after its first start beyond which a phase is not tried again."""
+
+
+def is_worth_retrying(_task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Prefect's retry condition: transient, and still within the total time."""
+    started = run.start_time or run.expected_start_time
+    age = (datetime.now(UTC) - started).total_seconds() if started else 0.0
+    return isinstance(state.data, TransientError) and age < RETRY_TOTAL_SECONDS
+
+
+def _disk_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    """What is true of a VM's OS disk stays true while it is the same VM and the same flow run."""
+    worker = str(parameters["worker"])
+    run, generation = context.task_run.flow_run_id, current().generation(worker)
+    return f"{run}:{context.task.name}:{worker}:{generation}"
+
+
+ON_DISK: CachePolicy = CacheKeyFnPolicy(cache_key_fn=_disk_key)
+"""Finished within this flow run on this incarnation of the VM: skipped when the run is retried."""
+
+
+def phase_task(
+    phase: Phase, cache: CachePolicy = NO_CACHE
+) -> Callable[[Callable[P, Awaitable[T]]], Task[P, Any]]:
+    """Make a phase's coroutine a task; its first parameter must be `worker`.
+
+    Args:
+        phase: which phase; also the task's name.
+        cache: Prefect cache policy; nothing by default.
+    """
+
+    def decorate(function: Callable[P, Awaitable[T]]) -> Task[P, Any]:
+        @functools.wraps(function)
+        async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
+            worker = str(kwargs.get("worker") or args[0])
+            with current().recorder.span(worker, phase):
+                return await function(*args, **kwargs)
+
+        return task(
+            name=phase.value,
+            task_run_name="{worker}: " + phase.value,
+            retries=len(RETRY_DELAYS_SECONDS),
+            retry_delay_seconds=RETRY_DELAYS_SECONDS,
+            retry_jitter_factor=0.3,
+            retry_condition_fn=is_worth_retrying,
+            cache_policy=cache,
+            persist_result=cache is not NO_CACHE,
+        )(timed)
+
+    return decorate

@@ -1,0 +1,198 @@
+"""The one idea: bring each worker to ready, or down, by the shortest path from where it stands.
+
+One coroutine per worker and no barrier between them: a fast one is ready while a slow one still
+boots. What fails for good takes back what it had, so that nothing bills that nobody wants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.logging import get_run_logger
+from vmpool.guest.keys import new_host_key
+
+from tasks import guests, machines
+from tasks.capacity import find_capacity, remember_failure
+from tasks.session import current
+from vmpool.errors import CapacityError, VmPoolError
+from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
+from vmpool.plan import Action, Verb, plan_down, plan_up
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one worker.
+
+    Attributes:
+        worker: worker name.
+        error: one line if it failed, else "".
+        cleaned: whether what a failed worker had was removed or deallocated.
+    """
+
+    worker: str
+    error: str = ""
+    cleaned: bool = True
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the worker reached its goal."""
+        return not self.error
+
+
+async def each(
+    actions: Sequence[Action], step: Callable[[Action], Awaitable[Outcome]]
+) -> tuple[Outcome, ...]:
+    """Run a step for every worker at once; one worker's failure is its outcome, not the others'."""
+    return tuple(await asyncio.gather(*(step(action) for action in actions)))
+
+
+async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outcome:
+    """Bring one worker to ready.
+
+    Args:
+        action: where it stands.
+        spec: what the pool shall be.
+        place: where to create it, None if it exists.
+    """
+    try:
+        action = await _until_still(action, plan_up)
+        await _reach_ready(action, spec, place)
+    except VmPoolError as error:
+        get_run_logger().error("%s failed: %s", action.worker, error)
+        cleaned = await _take_back(action)
+        return Outcome(action.worker, str(error), cleaned)
+    return Outcome(action.worker)
+
+
+async def _until_still(action: Action, plan: Callable[[str, Worker | None], Action]) -> Action:
+    """What Azure is still moving is waited for and planned again."""
+    while action.verb is Verb.WAIT:
+        action = plan(action.worker, await machines.settled(action.worker))
+    return action
+
+
+async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> None:
+    worker = action.worker
+    if action.verb is Verb.RECREATE:
+        await machines.delete_worker(worker)
+    if action.verb in (Verb.CREATE, Verb.RECREATE):
+        if place is None:
+            place = (await find_capacity(worker, spec, (worker,)))[worker]
+        await _create_somewhere(worker, spec, place)
+        return
+    if action.verb is Verb.START:
+        await machines.start_vm(worker, spec.auto_pause_hours)
+    else:
+        await machines.mark(worker, auto_pause_hours=spec.auto_pause_hours)
+    await inside(worker)
+
+
+async def _create_somewhere(worker: str, spec: PoolSpec, place: Place) -> None:
+    """Create in the first place that has room; a failed place is remembered, never tried again."""
+    tried: list[Place] = []
+    while True:
+        try:
+            await _create_in(worker, spec, place)
+        except CapacityError as error:
+            get_run_logger().warning("%s: %s; trying the next place", worker, error)
+            await remember_failure(place)
+            await machines.delete_worker(worker)
+            tried.append(place)
+            found = await find_capacity(worker, spec, (worker,), tuple(tried))
+            place = found[worker]
+        else:
+            return
+
+
+async def _create_in(worker: str, spec: PoolSpec, place: Place) -> None:
+    """Create while already waiting for SSH and going on inside: Azure's operation ends later."""
+    session = current()
+    network = await machines.create_network(worker, place)
+    host_key = session.host_keys.setdefault(worker, new_host_key())
+    session.set_address(worker, network.ip, host_key.public_line)
+    await _together(
+        machines.create_vm(worker, place, network.nic_id, spec.auto_pause_hours), inside(worker)
+    )
+
+
+async def _together(*steps: Coroutine[Any, Any, Any]) -> None:
+    """Run steps at once; the first failure cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+
+
+async def inside(worker: str) -> None:
+    """The phases inside a VM that has power, until the WAA server answers."""
+    await guests.wait_for_ssh(worker)
+    await guests.prepare_docker(worker)
+    await guests.pull_image(worker)
+    await guests.build_image(worker)
+    await guests.start_waa(worker)
+    await guests.wait_for_waa(worker)
+    await guests.open_tunnel(worker)
+    await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
+
+
+async def _take_back(action: Action) -> bool:
+    """Remove a worker that never was ready; deallocate one that holds a Windows disk.
+
+    Returns:
+        Whether it no longer bills compute; False is said loudly, and its timer stays armed.
+    """
+    worker = action.worker
+    try:
+        if action.has_data:
+            await machines.deallocate_vm(worker)
+        else:
+            await machines.delete_worker(worker)
+    except VmPoolError as error:
+        get_run_logger().error("%s may still be billed: %s", worker, error)
+        return False
+    return True
+
+
+async def bring_down(action: Action) -> Outcome:
+    """Windows off in order, then deallocated; a Windows that does not obey holds nothing up."""
+    worker = action.worker
+    try:
+        action = await _until_still(action, _plan_down)
+        if action.verb is not Verb.NOTHING:
+            await machines.mark(worker, Intent.PAUSE)
+        if action.verb is Verb.PAUSE:
+            await _power_off(worker)
+        if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):
+            await machines.deallocate_vm(worker)
+    except VmPoolError as error:
+        get_run_logger().error("%s is not paused: %s", worker, error)
+        return Outcome(worker, str(error), cleaned=False)
+    return Outcome(worker)
+
+
+def _plan_down(worker: str, found: Worker | None) -> Action:
+    return plan_down(found) if found else Action(worker, Verb.NOTHING, "is gone")
+
+
+async def _power_off(worker: str) -> None:
+    try:
+        windows = await guests.power_off_windows(worker)
+    except VmPoolError as error:
+        get_run_logger().warning("%s: Windows was not powered off in order: %s", worker, error)
+        windows = WindowsState.UNKNOWN
+    await machines.mark(worker, windows=windows)
+
+
+async def remove(action: Action) -> Outcome:
+    """Delete one worker with all its parts."""
+    try:
+        await machines.delete_worker(action.worker)
+    except VmPoolError as error:
+        get_run_logger().error("%s is not deleted: %s", action.worker, error)
+        return Outcome(action.worker, str(error), cleaned=False)
+    return Outcome(action.worker)

@@ -1,0 +1,44 @@
+"""Questions to Azure that belong to no operation: they change nothing and need no lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+from prefect import task
+from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.machines import list_workers, observe
+
+from tasks.credentials import load_credential
+from vmpool import lifetime
+from vmpool.model import Observed
+from vmpool.settings import check_pool_name, load_settings
+from vmpool.status import document
+
+
+@task(name="ask-status", task_run_name="status of {pool}")
+async def ask_status(pool: str | None) -> dict[str, Any]:
+    """The status of a pool, asked of Azure now. Not cached: it changes."""
+    settings = load_settings()
+    name = check_pool_name(pool or settings.pool)
+    cloud = connect(settings, await load_credential(settings))
+    return document(await anyio.to_thread.run_sync(observe, cloud, name))
+
+
+@task(name="list-due-pools")
+async def list_due_pools() -> list[str]:
+    """Pools whose auto-pause is due, by one status list of all. Not cached: time passes."""
+    settings = load_settings()
+    cloud = connect(settings, await load_credential(settings))
+    return await anyio.to_thread.run_sync(_due, cloud)
+
+
+def _due(cloud: Cloud) -> list[str]:
+    workers = list_workers(cloud)
+    now = cloud.clock.now()
+    pools = sorted({worker.tags.pool for worker in workers if worker.tags})
+    seen = (
+        Observed(pool, now, tuple(w for w in workers if w.tags and w.tags.pool == pool))
+        for pool in pools
+    )
+    return [observed.pool for observed in seen if lifetime.is_due(observed, now)]

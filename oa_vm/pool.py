@@ -47,9 +47,7 @@ def pool_create(
         workers=workers,
         sizes=tuple(size or settings.sizes),
         regions=tuple(region or settings.regions),
-        auto_pause_hours=settings.auto_pause_hours
-        if auto_pause_hours is None
-        else auto_pause_hours,
+        auto_pause_hours=hours,
         min_ready=workers if min_ready is None else min_ready,
     )
     check_spec(spec)

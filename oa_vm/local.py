@@ -1,0 +1,91 @@
+"""`oa-vm local`: the embedded Azure as a process. Uses only its public controls."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local_azure import control
+from oa_vm.output import out, print_json, table
+from vmpool.errors import CloudUnreachableError, UsageError
+from vmpool.settings import load_settings
+
+app = typer.Typer(help="The local Azure: start, stop, look.", no_args_is_help=True)
+
+State = Annotated[Path | None, typer.Option("--state", help="State folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+
+
+@app.command()
+def start(
+    port: Annotated[int | None, typer.Option("--port", help="HTTPS port; free by default.")] = None,
+    speed: Annotated[float, typer.Option("--speed", help="Cloud seconds per wall second.")] = 60.0,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Start the local Azure in the background; one that runs already is left alone."""
+    if not speed > 0:
+        raise UsageError(f"--speed {speed:g} is not above 0")
+    _print(control.start(_folder(state), port=port, speed=speed), as_json=as_json)
+
+
+@app.command()
+def stop(state: State = None) -> None:
+    """Stop it; its clock stands still and everything it holds is kept."""
+    control.stop(_folder(state))
+    out.print("The local Azure is stopped; its state is kept.")
+
+
+@app.command()
+def status(state: State = None, as_json: Json = False) -> None:
+    """Say where it is and how any Azure client gets in."""
+    found = control.status(_folder(state))
+    if found is None:
+        raise CloudUnreachableError("the local Azure is not running: oa-vm local start")
+    _print(found, as_json=as_json)
+
+
+@app.command()
+def reset(state: State = None) -> None:
+    """Stop it and forget everything it holds."""
+    control.reset(_folder(state))
+    out.print("The local Azure is reset: it holds nothing.")
+
+
+@app.command()
+def meter(state: State = None, as_json: Json = False) -> None:
+    """What every resource has truly cost so far."""
+    document = control.meter(_folder(state))
+    if as_json:
+        print_json(document)
+        return
+    rows = [
+        {
+            "resource": item["id"].rpartition("/")[2],
+            "type": item["type"].rpartition("/")[2],
+            "pool": item["pool"] or "-",
+            "USD": f"{item['usd']:.4f}",
+            "USD/h": f"{item['usd_per_hour']:.4f}",
+        }
+        for item in document["resources"]
+    ]
+    if rows:
+        out.print(table("", rows, numeric=("USD", "USD/h")))
+    out.print(f"{document['total_usd']:.4f} USD so far, {document['usd_per_hour']:.4f} USD an hour")
+
+
+def _folder(state: Path | None) -> Path:
+    return state or load_settings().local_state_dir
+
+
+def _print(found: control.Status, *, as_json: bool) -> None:
+    document = asdict(found)
+    if as_json:
+        print_json(document)
+        return
+    hidden = {"client_secret", "admin_token"}
+    rows = [{"": key, "value": str(v)} for key, v in document.items() if key not in hidden]
+    out.print(table("Local Azure", rows))

@@ -1,0 +1,53 @@
+"""`oa-vm`: the commands, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.text import Text
+
+from oa_vm import local, pool, service
+from oa_vm.output import err, exit_code
+from vmpool.errors import VmPoolError
+
+app = typer.Typer(
+    name="oa-vm",
+    help="Pools of Windows Agent Arena VMs: ready quickly, paused cheaply, never forgotten.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    pool.pool_create,
+    pool.pool_resume,
+    pool.pool_pause,
+    pool.pool_status,
+    pool.pool_extend,
+    pool.pool_cleanup,
+    service.up,
+    service.down,
+    service.demo,
+    service.doctor,
+):
+    app.command(command.__name__.replace("_", "-"))(command)
+app.add_typer(local.app, name="local")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main() -> None:
+    """Run the command line; a known error is one line and its exit code, never a traceback."""
+    try:
+        app()
+    except VmPoolError as error:
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        err.print("oa-vm: interrupted; what runs keeps its auto-pause: see oa-vm pool-status")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Resource providers: what Azure's services decide about resources."""

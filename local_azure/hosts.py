@@ -1,0 +1,50 @@
+"""Which kind of guest a cloud runs: `simulated` (SSH, programs, Docker, Windows) or `none`.
+
+`none` is for work on the Azure side alone: VMs have power states and disks, and nobody at home.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local_azure.catalog import Durations
+from local_azure.guests.base import GuestHost, GuestSpec
+
+if TYPE_CHECKING:
+    from local_azure.cloud import Cloud
+
+KINDS = ("simulated", "none")
+
+
+class NoGuests:
+    """VMs without an operating system; every command succeeds and nothing listens."""
+
+    async def power_on(self, spec: GuestSpec, at: float, ssh_open_at: float) -> None:
+        """Nothing boots."""
+
+    async def power_off(self, vm_id: str, *, is_orderly: bool) -> None:
+        """Nothing was running."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def make_guests(cloud: Cloud, kind: str, profile: Path | None) -> GuestHost:
+    """The guest host of a cloud.
+
+    Args:
+        cloud: whose VMs.
+        kind: one of `KINDS`.
+        profile: durations file; None for the default.
+    """
+    if kind == "none":
+        return NoGuests()
+    from local_azure.guests.durations import GuestDurations  # noqa: PLC0415 # asyncssh: 0.3 s
+    from local_azure.guests.simulated import SimulatedGuests  # noqa: PLC0415 # same
+
+    durations = GuestDurations.from_table(Durations.load(profile).tables["guest"])
+    machines = cloud.machines
+    return SimulatedGuests(
+        cloud.clock, durations, cloud.ssh_port, machines.is_allowed, machines.on_shutdown
+    )

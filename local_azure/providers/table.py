@@ -1,0 +1,40 @@
+"""All of Resource Manager's routes in one table; the first that fits wins."""
+
+from __future__ import annotations
+
+from local_azure.providers import (
+    addresses,
+    disks,
+    groups,
+    networks,
+    nics,
+    polling,
+    resources,
+    security_groups,
+    skus,
+    subscriptions,
+    tags,
+    vm_power,
+    vm_write,
+    vms,
+)
+from local_azure.route import Routes
+
+TABLE = Routes()
+for _module in (
+    subscriptions,
+    groups,
+    tags,
+    resources,
+    polling,
+    vms,
+    vm_write,
+    vm_power,
+    disks,
+    skus,
+    networks,
+    security_groups,
+    addresses,
+    nics,
+):
+    TABLE.include(_module.routes)

@@ -1,0 +1,266 @@
+"""Creating, changing and deleting VMs."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from typing import Any
+
+from local_azure import errors
+from local_azure.catalog import Size
+from local_azure.errors import AzureError
+from local_azure.operations import Operation
+from local_azure.providers import life, vm_checks
+from local_azure.providers.common import (
+    DISK,
+    VM,
+    check_preconditions,
+    check_same_location,
+    check_tags,
+    keep,
+    new_resource,
+    operation_reply,
+    touch,
+)
+from local_azure.providers.vm_power import WEAK, take_turn
+from local_azure.providers.vm_states import set_state, switch_off
+from local_azure.providers.vm_view import show_vm
+from local_azure.providers.vms import ONE
+from local_azure.route import Routes
+from local_azure.state import Resource
+from local_azure.wire import Call, Reply
+
+routes = Routes()
+Json = dict[str, Any]
+DEFAULT_DISK_SKU = "Premium_LRS"
+
+
+@routes.on("PUT", ONE)
+def put_vm(call: Call) -> Reply:
+    """Create a VM, or change one."""
+    existing = call.find(VM)
+    check_preconditions(call, existing)
+    if existing is None:
+        return _create(call)
+    if call.cloud.operations.running_on(existing.id):
+        raise errors.conflict()
+    check_same_location(call, existing)
+    existing.body["tags"] = check_tags(call.body.get("tags"))
+    return _update(call, existing)
+
+
+@routes.on("PATCH", ONE)
+def patch_vm(call: Call) -> Reply:
+    """Change what the body names, tags as a whole."""
+    vm = call.need(VM)
+    check_preconditions(call, vm)
+    if call.cloud.operations.running_on(vm.id):
+        raise errors.conflict()
+    if "tags" in call.body:
+        vm.body["tags"] = check_tags(call.body["tags"])
+    return _update(call, vm)
+
+
+@routes.on("DELETE", ONE)
+def delete_vm(call: Call) -> Reply:
+    """Delete a VM and what its `deleteOption`s name; 204 when there is none."""
+    vm = call.find(VM)
+    if vm is None:
+        return Reply(204)
+    check_preconditions(call, vm)
+    joined = take_turn(call, vm, "vm.delete", WEAK | {"vm.powerOff", "vm.deallocate"})
+    if joined:
+        return operation_reply(call, joined, 202)
+    life.begin_end(call.cloud, vm)
+    now = call.cloud.clock.now()
+    took = call.cloud.durations.of("vm", "delete")
+    if call.query.get("forcedeletion", "").lower() == "true":
+        took /= 2
+    operation = Operation("vm.delete", vm.id, vm.location, now, [(now + took, "done")])
+    return operation_reply(call, call.cloud.operations.begin(operation), 202)
+
+
+def _create(call: Call) -> Reply:
+    cloud, vm = call.cloud, new_resource(call, VM)
+    given = copy.deepcopy(call.properties)
+    storage, profile = given.get("storageProfile") or {}, given.get("osProfile") or {}
+    size = vm_checks.check_size(
+        call, str((given.get("hardwareProfile") or {}).get("vmSize", "")), vm.location
+    )
+    version = vm_checks.check_image(call, storage)
+    disk_gib = vm_checks.check_disk_size(storage)
+    vm_checks.check_profile(profile)
+    references = (given.get("networkProfile") or {}).get("networkInterfaces") or []
+    nics = vm_checks.check_nics(call, vm, references)
+    vm_checks.check_quota(cloud, size, vm.location)
+    disk = _make_disk(call, vm, storage.get("osDisk") or {}, disk_gib)
+    _fill(vm, given, size, version)
+    vm.properties["storageProfile"]["osDisk"] = _os_disk(storage.get("osDisk") or {}, disk)
+    vm.hidden |= {
+        "custom_data": profile.get("customData"),
+        "created": cloud.clock.now(),
+        "generation": "V1" if storage["imageReference"]["sku"].endswith("lts") else "V2",
+        "os_version": ".".join(version.split(".")[:2]),
+        "boot": None,
+    }
+    if "zones" in call.body:
+        vm.body["zones"] = call.body["zones"]
+    keep(cloud, disk)
+    for nic in nics:
+        nic.hidden["vm"] = vm.id
+        keep(cloud, nic)
+    set_state(cloud, vm, cloud.clock.now(), power=None, provisioning="Creating")
+    operation = _begin_create(call, vm)
+    return operation_reply(call, operation, 201, show_vm(cloud, vm, call.api_version))
+
+
+def _begin_create(call: Call, vm: Resource) -> Operation:
+    took, now = call.cloud.durations, call.cloud.clock.now()
+    power_on = min(took.of("vm", "create_power_on"), took.of("vm", "create_ssh_open"))
+    steps = [
+        (now + power_on / 3, "creating"),
+        (now + power_on * 2 / 3, "allocate"),
+        (now + power_on, "power-on"),
+        (now + took.of("vm", "create"), "done"),
+    ]
+    data = {"ssh_open_at": now + took.of("vm", "create_ssh_open"), "power_before": None}
+    return call.cloud.operations.begin(Operation("vm.create", vm.id, vm.location, now, steps, data))
+
+
+def _fill(vm: Resource, given: Json, size: Size, version: str) -> None:
+    """The properties as Azure shows them: what was given, completed; no secrets."""
+    profile = {
+        k: v for k, v in given["osProfile"].items() if k not in ("customData", "adminPassword")
+    }
+    linux = profile.get("linuxConfiguration") or {}
+    linux.setdefault("disablePasswordAuthentication", False)
+    linux.setdefault("provisionVMAgent", True)
+    linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})
+    profile["linuxConfiguration"] = linux
+    profile.setdefault("secrets", [])
+    profile.setdefault("allowExtensionOperations", True)
+    profile["requireGuestProvisionSignal"] = True
+    image = {**given["storageProfile"]["imageReference"], "exactVersion": version}
+    vm.body["properties"] = {
+        "vmId": vm.hidden["guid"],
+        "hardwareProfile": {**given["hardwareProfile"], "vmSize": size.name},
+        "storageProfile": {"imageReference": image, "osDisk": {}, "dataDisks": []},
+        "osProfile": profile,
+        "networkProfile": {
+            "networkInterfaces": given["networkProfile"]["networkInterfaces"],
+        },
+    }
+    for name in ("securityProfile", "diagnosticsProfile", "priority"):
+        if name in given:
+            vm.properties[name] = given[name]
+    vm.properties["provisioningState"] = "Creating"
+
+
+def _make_disk(call: Call, vm: Resource, given: Json, size_gib: int) -> Resource:
+    guid = str(uuid.uuid4())
+    name = given.get("name") or f"{vm.name}_OsDisk_1_{guid.replace('-', '')}"
+    disk_id = vm.id.replace(f"/{VM}/{vm.name}", f"/{DISK}/{name}")
+    if call.cloud.store.get(disk_id):
+        raise AzureError(
+            409,
+            "ConflictingUserInput",
+            f"Disk {name} already exists in resource group {vm.group.upper()}. Only CreateOption."
+            "Attach is supported.",
+            target="/properties/creationData/createOption",
+        )
+    sku = (given.get("managedDisk") or {}).get("storageAccountType", DEFAULT_DISK_SKU)
+    now = call.cloud.clock.now()
+    body = {
+        "name": name,
+        "id": disk_id,
+        "type": DISK,
+        "location": vm.location,
+        "tags": {},
+        "sku": {"name": sku, "tier": sku.partition("_")[0]},
+        "managedBy": vm.id,
+        "properties": {
+            "osType": "Linux",
+            "creationData": {"createOption": "FromImage"},
+            "diskSizeGB": size_gib,
+            "provisioningState": "Succeeded",
+            "diskState": "Attached",
+        },
+    }
+    hidden = {"guid": guid, "created": now, "used_by": vm.hidden["guid"], "pool": _pool(vm)}
+    return Resource(disk_id, DISK, body, hidden)
+
+
+def _pool(vm: Resource) -> str | None:
+    return next((v for k, v in vm.tags.items() if k.lower() == "waa-pool"), None)
+
+
+def _os_disk(given: Json, disk: Resource) -> Json:
+    return {
+        "osType": "Linux",
+        "name": disk.name,
+        "createOption": "FromImage",
+        "caching": given.get("caching", "ReadWrite"),
+        "managedDisk": {"storageAccountType": disk.body["sku"]["name"], "id": disk.id},
+        "deleteOption": given.get("deleteOption", "Detach"),
+        "diskSizeGB": disk.properties["diskSizeGB"],
+    }
+
+
+def _update(call: Call, vm: Resource) -> Reply:
+    cloud, given = call.cloud, call.properties
+    _refuse_changes(vm, given)
+    steps: list[tuple[float, str]] = []
+    data: Json = {}
+    now = cloud.clock.now()
+    took = cloud.durations.of("vm", "update")
+    asked = (given.get("hardwareProfile") or {}).get("vmSize")
+    if asked and asked.lower() != vm.properties["hardwareProfile"]["vmSize"].lower():
+        size = vm_checks.check_size(call, asked, vm.location)
+        if vm.hidden.get("boot"):
+            vm_checks.check_quota(cloud, size, vm.location)
+            switch_off(cloud, vm, is_orderly=True)
+            steps.append((now + cloud.durations.of("vm", "restart_power_on"), "power-on"))
+            data["ssh_open_at"] = now + cloud.durations.of("vm", "restart_ssh_open")
+            took = cloud.durations.of("vm", "restart")
+        vm.properties["hardwareProfile"]["vmSize"] = size.name
+    _take_delete_options(vm, given)
+    touch(vm)
+    cloud.meter.relabel(vm)
+    set_state(cloud, vm, now, provisioning="Updating")
+    steps.append((now + took, "done"))
+    operation = Operation("vm.update", vm.id, vm.location, now, steps, data)
+    cloud.operations.begin(operation)
+    return operation_reply(call, operation, 200, show_vm(cloud, vm, call.api_version))
+
+
+def _refuse_changes(vm: Resource, given: Json) -> None:
+    """What is fixed at creation."""
+    profile = given.get("osProfile") or {}
+    image = (given.get("storageProfile") or {}).get("imageReference") or {}
+    fixed = {
+        "osProfile.adminUsername": (profile, vm.properties["osProfile"], "adminUsername"),
+        "osProfile.computerName": (profile, vm.properties["osProfile"], "computerName"),
+        "osProfile.customData": (profile, {"customData": vm.hidden["custom_data"]}, "customData"),
+        "imageReference": (image, vm.properties["storageProfile"]["imageReference"], "sku"),
+    }
+    for name, (new, old, key) in fixed.items():
+        if new.get(key) is not None and new[key] != old.get(key):
+            raise AzureError(
+                409,
+                "PropertyChangeNotAllowed",
+                f"Changing property '{name}' is not allowed.",
+                target=name,
+            )
+
+
+def _take_delete_options(vm: Resource, given: Json) -> None:
+    option = ((given.get("storageProfile") or {}).get("osDisk") or {}).get("deleteOption")
+    if option:
+        vm.properties["storageProfile"]["osDisk"]["deleteOption"] = option
+    for reference in (given.get("networkProfile") or {}).get("networkInterfaces") or []:
+        for own in vm.properties["networkProfile"]["networkInterfaces"]:
+            if (
+                own["id"].lower() == str(reference.get("id", "")).lower()
+                and "properties" in reference
+            ):
+                own["properties"] = reference["properties"]

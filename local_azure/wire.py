@@ -1,0 +1,149 @@
+"""One request and one answer, as handlers see them, and the headers that every answer carries.
+
+A handler gets a `Call` and returns a `Reply`; it knows neither the web framework nor TLS.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from local_azure import errors
+from local_azure.moments import http_date
+from local_azure.state import Resource
+
+if TYPE_CHECKING:
+    from local_azure.cloud import Cloud
+
+PROVIDER_SERVER = "Microsoft-HTTPAPI/2.0"
+
+
+@dataclass
+class Reply:
+    """An answer: status, JSON body (None: empty), extra headers."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """A request to the cloud.
+
+    Attributes:
+        cloud: everything there is.
+        method: HTTP method.
+        path: decoded path.
+        params: the names in the path, by the route's pattern.
+        query: query parameters, their names in lower case.
+        headers: request headers, their names in lower case.
+        content: decoded JSON body, or None.
+        client: caller's IP address.
+    """
+
+    cloud: Cloud
+    method: str
+    path: str
+    params: dict[str, str]
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    content: Any
+    client: str
+    is_from_provider: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """The api-version that was asked for."""
+        return self.query.get("api-version", "")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object of the request.
+
+        Raises:
+            AzureError: there is none.
+        """
+        if not isinstance(self.content, dict):
+            raise errors.bad_body(
+                "The request content was invalid and could not be deserialized: "
+                "a JSON object is expected."
+            )
+        return self.content
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The `properties` object of the request; empty when missing."""
+        given = self.body.get("properties") or {}
+        if not isinstance(given, dict):
+            raise errors.bad_body("The request content was invalid: properties is not an object.")
+        return given
+
+    @cached_property
+    def group(self) -> Resource:
+        """The resource group in the path.
+
+        Raises:
+            AzureError: it does not exist.
+        """
+        name = self.params["group"]
+        found = self.cloud.store.get(
+            f"/subscriptions/{self.params['subscription']}/resourceGroups/{name}"
+        )
+        if found is None:
+            raise errors.group_not_found(name)
+        return found
+
+    def resource_id(self, kind: str) -> str:
+        """The id that the path names, for a resource of type `kind`."""
+        return (
+            f"/subscriptions/{self.params['subscription']}/resourceGroups/{self.params['group']}"
+            f"/providers/{kind}/{self.params['name']}"
+        )
+
+    def find(self, kind: str) -> Resource | None:
+        """The resource of type `kind` that the path names, if there is one."""
+        return self.cloud.store.get(self.resource_id(kind)) if self.group else None
+
+    def need(self, kind: str) -> Resource:
+        """The resource of type `kind` that the path names.
+
+        Raises:
+            AzureError: it does not exist.
+        """
+        found = self.find(kind)
+        if found is None:
+            raise errors.resource_not_found(kind, self.params["name"], self.params["group"])
+        return found
+
+    def url(self, path: str, **query: str) -> str:
+        """Absolute URL of `path` on this cloud, with the api-version of the request."""
+        pairs = [*query.items(), ("api-version", self.api_version)]
+        return f"{self.cloud.endpoint}{path}?" + "&".join(f"{k}={v}" for k, v in pairs)
+
+
+def standard_headers(call: Call, *, has_body: bool) -> dict[str, str]:
+    """What every answer of Resource Manager carries."""
+    request_id = str(uuid.uuid4())
+    correlation = call.headers.get("x-ms-correlation-request-id", request_id)
+    headers = {
+        "cache-control": "no-cache",
+        "pragma": "no-cache",
+        "expires": "-1",
+        "x-ms-request-id": request_id,
+        "x-ms-correlation-request-id": correlation,
+        "x-ms-routing-request-id": f"LOCAL:{int(call.cloud.clock.now())}:{correlation}",
+        "strict-transport-security": "max-age=31536000; includeSubDomains",
+        "x-content-type-options": "nosniff",
+        "date": http_date(call.cloud.clock.now()),
+    }
+    if has_body:
+        headers["content-type"] = "application/json; charset=utf-8"
+    if call.is_from_provider:
+        headers["server"] = PROVIDER_SERVER
+    if asked := call.headers.get("x-ms-client-request-id"):
+        headers["x-ms-client-request-id"] = asked
+    return headers

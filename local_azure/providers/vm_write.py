@@ -175,7 +175,8 @@ def _make_disk(call: Call, vm: Resource, given: Json, size_gib: int) -> Resource
         "id": disk_id,
         "type": DISK,
         "location": vm.location,
-        "tags": {},
+        # An implicit disk starts with its VM's tags (hashicorp/terraform-provider-azurerm#8162).
+        "tags": dict(vm.tags),
         "sku": {"name": sku, "tier": sku.partition("_")[0]},
         "managedBy": vm.id,
         "properties": {

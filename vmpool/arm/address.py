@@ -1,0 +1,55 @@
+"""Finds out who may use SSH: the CIDR of the settings, or the caller's own public address."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+
+from vmpool.arm.clients import Cloud
+from vmpool.errors import PermanentError, TransientError, UsageError
+
+ASK_WALL_SECONDS = 10.0
+MEND = "set WAA_SSH_SOURCE to the CIDR that may use SSH"
+
+
+def caller_address(cloud: Cloud) -> str:
+    """CIDR that may use SSH; asked once per connection.
+
+    Raises:
+        UsageError: WAA_SSH_SOURCE is no IPv4 CIDR.
+        TransientError: who answers with our address did not answer.
+        PermanentError: it answered something else.
+    """
+    given = cloud.settings.ssh_source
+    if given:
+        return _as_cidr(given)
+    return cloud.once(("caller-address",), lambda: _ask(cloud))
+
+
+def _as_cidr(given: str) -> str:
+    try:
+        return str(ipaddress.IPv4Network(given.strip(), strict=False))
+    except ValueError as error:
+        raise UsageError(
+            f"WAA_SSH_SOURCE {given!r} is no IPv4 CIDR such as 203.0.113.7/32"
+        ) from error
+
+
+def _ask(cloud: Cloud) -> str:
+    import httpx  # noqa: PLC0415 # 0.2 s that a status does not need
+
+    url, ca_file = cloud.my_address_url, cloud.access.ca_file
+    trust = ssl.create_default_context(cafile=ca_file or None)
+    try:
+        answer = httpx.get(url, verify=trust, timeout=ASK_WALL_SECONDS, trust_env=not ca_file)
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise TransientError(f"{url} does not tell our address ({error}): {MEND}") from error
+    return _own_address(url, answer.text)
+
+
+def _own_address(url: str, text: str) -> str:
+    try:
+        return f"{ipaddress.IPv4Address(text.strip())}/32"
+    except ValueError as error:
+        raise PermanentError(f"{url} answers {text[:60]!r}, no IPv4 address: {MEND}") from error

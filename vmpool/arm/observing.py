@@ -1,0 +1,146 @@
+"""Looks at the cloud: three lists for all VMs of a pool, one more per type of other resource.
+
+Never a request per VM: Azure allows 36 a VM in three minutes, and a status of 64 would take a
+minute. Lists per type rather than the generic list of resources, which Resource Manager serves
+from a cache that knows neither the newest NIC nor that an old one is gone. What cannot be read is
+shown as unknown, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from vmpool import tags
+from vmpool.arm.clients import Cloud
+from vmpool.arm.kinds import ADDRESS, API, PARTS, VM, group_id, subscription_id
+from vmpool.arm.rest import Json, at_once, list_all
+from vmpool.model import Leftover, Observed, Place, PowerState, Worker
+
+POWER_PREFIX = "PowerState/"
+CREATING = "Creating"
+
+
+def list_workers(cloud: Cloud, pool: str | None = None) -> tuple[Worker, ...]:
+    """Every VM of a pool as it is now, by name.
+
+    Args:
+        cloud: connection.
+        pool: pool name; VMs of every pool when None.
+
+    Raises:
+        VmPoolError: Azure could not be asked; never an empty answer instead.
+    """
+    vms, statuses, addresses = at_once(_worker_lists(cloud))
+    return _workers(vms, statuses, addresses, pool)
+
+
+def observe(cloud: Cloud, pool: str) -> Observed:
+    """Everything of a pool: its VMs and its other resources.
+
+    Args:
+        cloud: connection.
+        pool: pool name.
+
+    Raises:
+        VmPoolError: Azure could not be asked.
+    """
+    kinds = [kind for kind in PARTS if kind != ADDRESS]
+    calls = [*_worker_lists(cloud), *(partial(_list_group, cloud, kind) for kind in kinds)]
+    vms, statuses, addresses, *others = at_once(calls)
+    parts = [(ADDRESS, item) for item in addresses]
+    parts += [(kind, item) for kind, items in zip(kinds, others, strict=True) for item in items]
+    return Observed(
+        pool=pool,
+        at=cloud.clock.now(),
+        workers=_workers(vms, statuses, addresses, pool),
+        leftovers=tuple(_leftover(kind, item) for kind, item in parts if _pool_of(item) == pool),
+    )
+
+
+def _worker_lists(cloud: Cloud) -> list[partial[list[Json]]]:
+    every_vm = f"{subscription_id(cloud)}/providers/{VM}"
+    return [
+        partial(_list_group, cloud, VM),
+        # Only the list of the whole subscription tells power states.
+        partial(list_all, cloud, every_vm, API[VM], {"statusOnly": "true"}),
+        partial(_list_group, cloud, ADDRESS),
+    ]
+
+
+def _list_group(cloud: Cloud, kind: str) -> list[Json]:
+    return list_all(cloud, f"{group_id(cloud)}/providers/{kind}", API[kind])
+
+
+def _workers(
+    vms: list[Json], statuses: list[Json], addresses: list[Json], pool: str | None
+) -> tuple[Worker, ...]:
+    powers = {item["id"].lower(): _power(item) for item in statuses}
+    ips = {nic: ip for item in addresses for nic, ip in _assigned(item)}
+    ours = [vm for vm in vms if (_pool_of(vm) == pool if pool else _pool_of(vm))]
+    return tuple(_worker(vm, powers, ips) for vm in sorted(ours, key=lambda vm: str(vm["name"])))
+
+
+def _worker(vm: Json, powers: Mapping[str, PowerState], ips: Mapping[str, str]) -> Worker:
+    properties = vm.get("properties", {})
+    state = str(properties.get("provisioningState", ""))
+    power = powers.get(vm["id"].lower(), PowerState.UNKNOWN)
+    if power is PowerState.UNKNOWN and state == CREATING:
+        power = PowerState.CREATING
+    nics = properties.get("networkProfile", {}).get("networkInterfaces", [])
+    return Worker(
+        name=str(vm["name"]),
+        vm_id=str(properties.get("vmId", "")),
+        resource_id=str(vm["id"]),
+        place=Place(str(properties.get("hardwareProfile", {}).get("vmSize", "")), _region(vm)),
+        power_state=power,
+        provisioning_state=state,
+        tags=tags.decode(vm.get("tags")),
+        ip=next((ips[nic["id"].lower()] for nic in nics if nic["id"].lower() in ips), ""),
+    )
+
+
+def _power(vm: Json) -> PowerState:
+    """The power state, unknown when Azure does not tell (it sometimes doesn't for a moment)."""
+    view = vm.get("properties", {}).get("instanceView") or {}
+    codes = [str(status.get("code", "")) for status in view.get("statuses", [])]
+    told = [code.removeprefix(POWER_PREFIX) for code in codes if code.startswith(POWER_PREFIX)]
+    try:
+        return PowerState(told[0].lower()) if told else PowerState.UNKNOWN
+    except ValueError:
+        return PowerState.UNKNOWN
+
+
+def _assigned(address: Json) -> list[tuple[str, str]]:
+    """(id of the NIC in lower case, IP) of an address that is in use."""
+    properties = address.get("properties", {})
+    user = str((properties.get("ipConfiguration") or {}).get("id", ""))
+    nic = user.lower().partition("/ipconfigurations/")[0]
+    ip = str(properties.get("ipAddress", ""))
+    return [(nic, ip)] if nic and ip else []
+
+
+def _leftover(kind: str, item: Json) -> Leftover:
+    found = _tags(item)
+    return Leftover(
+        resource_id=str(item["id"]),
+        type=kind,
+        name=str(item["name"]),
+        region=_region(item),
+        pool=found.get(tags.POOL, ""),
+        pool_id=found.get(tags.POOL_ID, ""),
+        worker=found.get(tags.WORKER, ""),
+    )
+
+
+def _tags(item: Json) -> dict[str, str]:
+    """Tags by name in lower case: Azure compares names without case."""
+    return {key.lower(): str(value) for key, value in (item.get("tags") or {}).items()}
+
+
+def _pool_of(item: Json) -> str:
+    return _tags(item).get(tags.POOL, "")
+
+
+def _region(item: Json) -> str:
+    return str(item.get("location", "")).replace(" ", "").lower()

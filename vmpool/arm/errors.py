@@ -51,12 +51,11 @@ CAPACITY = frozenset(
 )
 """This size cannot be had in this region now; count limits of a region are matched by suffix."""
 COUNT_LIMIT = re.compile(r"\w+(Count|Quota)LimitReached")
+IN_USE = re.compile(r"InUse\w+CannotBeDeleted")
 BUSY = frozenset(
     {
         "AnotherOperationInProgress",
         "Conflict",
-        "InUseNetworkSecurityGroupCannotBeDeleted",
-        "InUseSubnetCannotBeDeleted",
         "NicInUse",
         "NicReservedForAnotherVm",
         "OperationPreempted",
@@ -183,7 +182,8 @@ def _by_code(code: str, text: str, error: HttpResponseError) -> VmPoolError | No
 
 def _passing(code: str, text: str, error: HttpResponseError) -> VmPoolError | None:
     """What a later try may not meet again."""
-    if code in BUSY:
+    is_attached = code == "OperationNotAllowed" and "is attached to VM" in str(error.message)
+    if code in BUSY or IN_USE.fullmatch(code) or is_attached:
         wait = NIC_RESERVED_SECONDS if code == "NicReservedForAnotherVm" else retry_after(error)
         return BusyError(text, wait)
     if code in THROTTLED:

@@ -160,9 +160,10 @@ def ensure_worker_network(  # noqa: PLR0913 PLR0917 # the tasks call it with exa
     nic_id = resource_id(cloud, NIC, naming.nic_name(worker))
     address_id = resource_id(cloud, ADDRESS, naming.ip_name(worker))
     try:
-        _clear_elsewhere(cloud, {NIC: nic_id, ADDRESS: address_id}, head)
-        _step(cloud, partial(_ensure_address, cloud, address_id, head))
-        _step(cloud, partial(_ensure_nic, cloud, nic_id, head, address_id, network))
+        present = _present(cloud, {NIC: nic_id, ADDRESS: address_id}, head)
+        _step(cloud, partial(_ensure_address, cloud, address_id, head, present[ADDRESS]))
+        wanted = _nic_body(head, address_id, network)
+        _step(cloud, partial(_ensure_nic, cloud, nic_id, wanted, present[NIC]))
     except VmPoolError:
         cloud.forget("network", pool, region)  # it may be what is missing: look again next time
         raise
@@ -170,16 +171,20 @@ def ensure_worker_network(  # noqa: PLR0913 PLR0917 # the tasks call it with exa
     return WorkerNetwork(nic_id, str(address["properties"].get("ipAddress", "")))
 
 
-def _clear_elsewhere(cloud: Cloud, parts: dict[str, str], head: Json) -> None:
-    """Delete what an attempt in another region left: a name can't be in two regions."""
-    for kind, part in parts.items():
-        existing = _ours(cloud, kind, part, head["tags"])
-        if existing and existing["location"].lower() != head["location"].lower():
-            _step(cloud, partial(begin_delete_part, cloud, kind, _name(part)))
+def _present(cloud: Cloud, parts: dict[str, str], head: Json) -> dict[str, Json | None]:
+    """What there is in the right region; what an attempt elsewhere left is deleted.
+
+    A name can't be in two regions. The NIC goes first: it holds the address.
+    """
+    found = {kind: _ours(cloud, kind, part, head["tags"]) for kind, part in parts.items()}
+    for kind, document in found.items():
+        if document and document["location"].lower() != head["location"].lower():
+            _step(cloud, partial(begin_delete_part, cloud, kind, document["name"]))
+            found[kind] = None
+    return found
 
 
-def _ensure_address(cloud: Cloud, address_id: str, head: Json) -> Operation:
-    existing = find(cloud, address_id, API[ADDRESS])
+def _ensure_address(cloud: Cloud, address_id: str, head: Json, existing: Json | None) -> Operation:
     if existing and _is_settled(existing):
         return Operation(f"keep {address_id}")
     kind = {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"}
@@ -192,12 +197,18 @@ def _ensure_address(cloud: Cloud, address_id: str, head: Json) -> Operation:
     )
 
 
-def _ensure_nic(
-    cloud: Cloud, nic_id: str, head: Json, address_id: str, network: PoolNetwork
-) -> Operation:
-    existing = find(cloud, nic_id, API[NIC])
-    if existing and _is_settled(existing) and _has_address(existing, address_id):
+def _ensure_nic(cloud: Cloud, nic_id: str, body: Any, existing: Json | None) -> Operation:
+    if existing and _is_settled(existing) and _address_of(existing) == _address_of(body):
         return Operation(f"keep {nic_id}")
+    nics = cloud.network.network_interfaces
+    name = _name(nic_id)
+    return begin(
+        f"create NIC {name}",
+        lambda: nics.begin_create_or_update(cloud.resource_group, name, body),
+    )
+
+
+def _nic_body(head: Json, address_id: str, network: PoolNetwork) -> Json:
     configuration = {
         "privateIPAllocationMethod": "Dynamic",
         "subnet": {"id": network.subnet_id},
@@ -207,19 +218,14 @@ def _ensure_nic(
         "networkSecurityGroup": {"id": network.nsg_id},
         "ipConfigurations": [{"name": IP_CONFIGURATION, "properties": configuration}],
     }
-    body: Any = head | {"properties": properties}
-    nics = cloud.network.network_interfaces
-    name = _name(nic_id)
-    return begin(
-        f"create NIC {name}",
-        lambda: nics.begin_create_or_update(cloud.resource_group, name, body),
-    )
+    return head | {"properties": properties}
 
 
-def _has_address(nic: Json, address_id: str) -> bool:
+def _address_of(nic: Json) -> list[str]:
+    """Ids of a NIC's public addresses, in lower case."""
     configurations = nic["properties"].get("ipConfigurations", [])
     named = [(c["properties"].get("publicIPAddress") or {}).get("id", "") for c in configurations]
-    return address_id.lower() in [str(item).lower() for item in named]
+    return [str(item).lower() for item in named]
 
 
 def _ours(cloud: Cloud, kind: str, part: str, owner: dict[str, str]) -> Json | None:

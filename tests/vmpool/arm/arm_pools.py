@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vmpool import naming, tags
 from vmpool.arm import machines, network
 from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.machines import CreateVm, Operation
+from vmpool.arm.rest import at_once
 from vmpool.model import Intent, Place, WorkerTags
 from vmpool.settings import Settings
 
@@ -60,13 +62,14 @@ class Pool:
         shared = network.ensure_pool_network(
             self.cloud, self.name, self.pool_id, self.region, "127.0.0.1/32"
         )
-        workers = [naming.worker_name(self.name, index) for index in range(count)]
-        return [
-            network.ensure_worker_network(
+
+        def make(index: int) -> str:
+            worker = naming.worker_name(self.name, index)
+            return network.ensure_worker_network(
                 self.cloud, self.name, self.pool_id, worker, shared, self.region
             ).nic_id
-            for worker in workers
-        ]
+
+        return at_once([partial(make, index) for index in range(count)])
 
     def request(self, index: int, nic_id: str, size: str = SIZE) -> CreateVm:
         """What creates a worker."""

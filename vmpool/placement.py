@@ -31,9 +31,10 @@ def rank_places(
         CapacityError: all that was named is restricted for this subscription.
     """
     _check_known(spec, offers)
-    usable = [offer for offer in offers if not offer.is_restricted and offer.is_nested]
+    named = [o for o in offers if o.place.size in spec.sizes and o.place.region in spec.regions]
+    usable = [offer for offer in named if not offer.is_restricted and offer.is_nested]
     if not usable:
-        raise CapacityError(_why_unusable(spec, offers), "SkuNotAvailable")
+        raise CapacityError(_why_unusable(spec, named), "SkuNotAvailable")
 
     def preference(offer: Offer) -> tuple[bool, int, int]:
         until = avoided.get(offer.place)

@@ -13,7 +13,8 @@ from vmpool.arm import capacity, checks, machines, tagging
 from vmpool.arm.clients import Cloud
 from vmpool.arm.kinds import group_id
 from vmpool.errors import NotFoundError, UsageError
-from vmpool.model import Place
+from vmpool.model import Place, PoolSpec
+from vmpool.placement import assign_places, rank_places
 
 REGIONS = ("eastus", "westeurope")
 
@@ -28,6 +29,14 @@ def test_offers_tell_cores_family_temp_disk_and_nesting(cloud: Cloud) -> None:
     assert not found[Place("Standard_D8s_v5", "westeurope")].has_temp_disk
     assert not found[Place("Standard_B2s", "eastus")].is_nested
     assert {place.region for place in found} == set(REGIONS)
+
+
+def test_workers_are_placed_from_what_azure_offers_and_has_free(cloud: Cloud) -> None:
+    spec = PoolSpec("p", 2, ("Standard_D8ds_v5", "Standard_D8s_v5"), REGIONS, 2.0, 2)
+    ranked = rank_places(spec, capacity.offers(cloud, REGIONS), {}, cloud.clock.now())
+    quotas = {quota.region: quota for quota in capacity.quotas(cloud, REGIONS)}
+    places = assign_places(["p-00", "p-01"], ranked, quotas)
+    assert {str(place) for place in places.values()} == {"Standard_D8ds_v5 in eastus"}
 
 
 def test_a_size_that_the_subscription_may_not_use_is_restricted(cloud: Cloud) -> None:

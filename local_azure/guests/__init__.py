@@ -1,0 +1,1 @@
+"""Guests: what is inside the VMs of a local Azure."""

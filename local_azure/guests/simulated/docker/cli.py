@@ -1,0 +1,51 @@
+"""The `docker` program: which command, and whether its user may ask the engine at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from local_azure.guests.simulated.docker import cli_containers, cli_images, cli_views
+from local_azure.guests.simulated.programs.options import grammar
+from local_azure.guests.simulated.running import Program, ProgramError, Run
+
+GLOBAL = grammar("-D --debug -v --version", "--config --log-level -l", stops_at_word=True, code=125)
+IMAGE: Mapping[str, Program] = {
+    "pull": cli_images.pull, "build": cli_images.build, "ls": cli_images.list_images,
+    "tag": cli_images.tag, "rm": cli_images.remove, "push": cli_images.push,
+    "inspect": cli_views.inspect_image,
+}  # fmt: skip
+CONTAINER: Mapping[str, Program] = {
+    "run": cli_containers.run_container, "create": cli_containers.create,
+    "start": cli_containers.start, "stop": cli_containers.stop, "kill": cli_containers.kill,
+    "rm": cli_containers.remove, "wait": cli_containers.wait, "restart": cli_containers.restart,
+    "exec": cli_containers.execute, "logs": cli_containers.logs, "ls": cli_views.ps,
+    "inspect": cli_views.inspect_container,
+}  # fmt: skip
+GROUPS = {"image": IMAGE, "container": CONTAINER, "buildx": {"build": cli_images.build}}
+COMMANDS: Mapping[str, Program] = {
+    **{name: program for name, program in CONTAINER.items() if name not in ("ls", "inspect")},
+    "ps": cli_views.ps, "inspect": cli_views.inspect, "version": cli_views.version,
+    "info": cli_views.info, "system": cli_views.system, "pull": cli_images.pull,
+    "build": cli_images.build, "images": cli_images.list_images, "tag": cli_images.tag,
+    "rmi": cli_images.remove, "push": cli_images.push, "login": cli_images.login,
+    "logout": cli_images.logout,
+}  # fmt: skip
+
+
+async def docker(run: Run) -> int:
+    """`docker [OPTIONS] COMMAND`."""
+    options = GLOBAL.parse("docker", run.arguments)
+    if options.has("-v", "--version"):
+        run.say(f"Docker version {cli_views.VERSION}, build 4eba377")
+        return 0
+    name, *words = options.rest or [""]
+    table, title = COMMANDS, "docker"
+    if name in GROUPS:
+        table, title = GROUPS[name], f"docker {name}"
+        name, *words = words or [""]
+    program = table.get(name)
+    if program is None:
+        raise ProgramError(f"{title}: '{name}' is not a {title} command.\nSee '{title} --help'")
+    run.guest.docker.check(run)
+    return await program(replace(run, argv=[f"docker {name}", *words]))

@@ -1,0 +1,30 @@
+"""The table of programs of a simulated Ubuntu host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local_azure.guests.simulated.docker import cli
+from local_azure.guests.simulated.programs import (
+    cloud,
+    control,
+    fetching,
+    files,
+    folders,
+    identity,
+    packages,
+    power,
+)
+from local_azure.guests.simulated.running import Program
+
+PROGRAMS: Mapping[str, Program] = {
+    **control.PROGRAMS,
+    **files.PROGRAMS,
+    **folders.PROGRAMS,
+    **identity.PROGRAMS,
+    **packages.PROGRAMS,
+    **cloud.PROGRAMS,
+    **power.PROGRAMS,
+    **fetching.PROGRAMS,
+    "docker": cli.docker,
+}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[["asyncssh.SSHReader[bytes]", "asyncssh.SSHWriter[bytes]"], Awaitable[None]]
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 # a name clients may say
+RESET_WALL_SECONDS = 0.003
+"""Docker's proxy accepts before it finds nobody behind it."""
 HEAD_LIMIT = 65_536
 HEAD_END = b"\r\n\r\n"
 
@@ -55,6 +57,7 @@ async def _serve(
     while True:
         state = guest.docker.service_state(service, guest.clock.now())
         if state == "closed":
+            await asyncio.sleep(RESET_WALL_SECONDS)
             return
         head = await _read_head(reader)
         if not head:

@@ -123,6 +123,7 @@ async def run_program(run: Run) -> int:
     if program is None:
         run.complain(f"{run.speaker}: {run.argv[0]}: command not found")
         return NOT_FOUND
+    run.guest.docker.settle(run.guest.clock.now())
     try:
         return await program(run)
     except ProgramError as error:

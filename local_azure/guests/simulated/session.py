@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 CRASHED = 70
 """EX_SOFTWARE."""
+START_WALL_SECONDS = 0.003
+"""What starting a process takes; a client that is about to write its input is not cut off."""
 
 
 async def serve(guest: Guest, process: asyncssh.SSHServerProcess[bytes]) -> None:
@@ -40,6 +42,7 @@ async def serve(guest: Guest, process: asyncssh.SSHServerProcess[bytes]) -> None
 
 
 async def _run(run: Run, process: asyncssh.SSHServerProcess[bytes]) -> int:
+    await asyncio.sleep(START_WALL_SECONDS)
     if process.command is not None:
         return await run_line(run, process.command)
     code = 0

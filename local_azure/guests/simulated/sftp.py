@@ -38,6 +38,7 @@ class GuestSftp(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         """The host's path of what a client named; checks that the user may see it."""
         guest_path = self._clean(path)
+        self._guest.docker.settle(self._guest.clock.now())
         self._guest.accounts.check_read(self._user, guest_path)
         return os.fsencode(self._guest.files.host(guest_path))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_azure.guests.simulated.durable import write_atomically
+from local_azure.guests.simulated.files import TEMP_MOUNT
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.guest import Guest
@@ -36,6 +37,7 @@ def lay_out(guest: Guest) -> None:
     """Make the folders and files of a running system; what exists is left alone."""
     for folder in FOLDERS:
         guest.files.host(folder).mkdir(parents=True, exist_ok=True)
+    (guest.spec.os_disk / TEMP_MOUNT).mkdir(exist_ok=True)  # the mount point, below the temp disk
     release = guest.files.host("/etc/os-release")
     if not release.exists():
         release.write_text(RELEASE)

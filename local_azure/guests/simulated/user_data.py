@@ -21,12 +21,12 @@ GZIP = ("gz", "gzip", "gz+base64", "gzip+base64", "gz+b64", "gzip+b64")
 BASE64 = ("b64", "base64", *GZIP[2:])
 KNOWN_KEYS = frozenset(
     """
-    allow_public_ssh_keys apt bootcmd chpasswd datasource disable_root disk_setup final_message fqdn
-    fs_setup groups growpart hostname keyboard locale manage_etc_hosts merge_how mounts
+    allow_public_ssh_keys apt bootcmd chpasswd datasource disable_root disk_setup final_message
+    fqdn fs_setup groups growpart hostname keyboard locale manage_etc_hosts merge_how mounts
     no_ssh_fingerprints ntp output package_reboot_if_required package_update package_upgrade
-    packages phone_home power_state preserve_hostname resize_rootfs runcmd snap ssh ssh_authorized_keys
-    ssh_deletekeys ssh_genkeytypes ssh_keys ssh_publish_hostkeys ssh_pwauth ssh_quiet_keygen swap
-    system_info timezone user users version write_files
+    packages phone_home power_state preserve_hostname resize_rootfs runcmd snap ssh
+    ssh_authorized_keys ssh_deletekeys ssh_genkeytypes ssh_keys ssh_publish_hostkeys ssh_pwauth
+    ssh_quiet_keygen swap system_info timezone user users version write_files
     """.split()  # noqa: SIM905 # a list of fifty would be fifty lines
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ PIECE = re.compile(
   | "(?P<double>(?:[^"\\]|\\.)*)"
   | \\(?P<escaped>.)
   | \$\{(?P<braced>[A-Za-z_]\w*)\} | \$(?P<variable>[A-Za-z_]\w*)
+  | (?P<bracket>\[(?=[ \t]))
   | (?P<refused>[`$<>()&*?\#'"\\\[])
   | (?P<plain>[^ \t\n;|&`$<>()*?\#'"\\\[]+)
     """,

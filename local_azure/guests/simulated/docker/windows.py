@@ -29,6 +29,7 @@ WITHOUT_KVM = 10.0
 """How many times slower Windows is when KVM was refused on purpose (`KVM=N`)."""
 
 
+VIEWER = "http://127.0.0.1:8006/"
 ARROW = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 
 
@@ -94,8 +95,7 @@ def logs(container: Container, now: float) -> list[str]:
     steps.append(
         (
             length,
-            f"{ARROW} Windows started successfully, visit http://127.0.0.1:8006/ to view the"
-            " screen...",
+            f"{ARROW} Windows started successfully, visit {VIEWER} to view the screen...",
         )
     )
     lines = [text for after, text in steps if run.started_at + after <= now]

@@ -32,6 +32,7 @@ DEFAULT_GROUP = "waa"
 DEFAULT_REGION = "eastus"
 KEEP_ALIVE_WALL_SECONDS = 300
 """Longer than clients keep idle connections, so that none is closed under a request."""
+BACKLOG = 2048
 GRACE_WALL_SECONDS = 3
 
 
@@ -73,7 +74,12 @@ class QuietServer(uvicorn.Server):
         self.should_exit = True
 
     def tell(self) -> None:
-        """Stop in order."""
+        """Stop in order; idle connections are cut, their clients would not answer a TLS goodbye."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            transport = getattr(connection, "transport", None)
+            if transport and (cycle is None or cycle.response_complete):
+                transport.abort()
         self._told.set()
 
 
@@ -173,6 +179,7 @@ def _listen(wanted: int, before: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, wanted or before))
+    listener.listen(BACKLOG)  # status.json promises that a client can connect: it waits, not fails
     return listener
 
 

@@ -141,7 +141,7 @@ def cloud_metadata(call: Call) -> Reply:
             "azureDataLakeAnalyticsCatalogAndJob": "analytics.local.invalid",
         },
     }
-    is_list = call.api_version >= "2019"
+    is_list = "2019" <= call.api_version < "2022"
     return Reply(200, [cloud] if is_list else cloud)
 
 

@@ -4,6 +4,9 @@
     use names of your own for resources (or the `unique_name` fixture), expect others' beside them.
 `fresh_azure`: a function that starts a server nobody else uses and stops it after the test:
     `azure = fresh_azure()`, or `fresh_azure(speed=50_000, guests="none")`. Costs about 0.6 s.
+`still_azure`: a `raw_azure.RawAzure` on one server for the whole run whose clock hardly moves by
+    itself (speed 1) and whose VMs are empty: a test lets time pass with `advance(seconds)`.
+`group`: a resource group of the test's own on `still_azure`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from raw_azure import Group, RawAzure
 
 from local_azure import control
 from local_azure.control import Status, Wanted
@@ -29,6 +34,24 @@ def local_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Status]:
     folder = tmp_path_factory.mktemp("azure")
     yield control.launch(folder, Wanted(speed=SPEED))
     control.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def still_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawAzure]:
+    """A client of a server whose clock only the tests move."""
+    folder = tmp_path_factory.mktemp("still-azure")
+    yield RawAzure(control.launch(folder, Wanted(speed=1.0, guests="none")))
+    control.stop(folder)
+
+
+@pytest.fixture
+def group(still_azure: RawAzure, unique_name: str) -> Iterator[Group]:
+    """A resource group on the still server; faults and time of its test are cleaned up."""
+    still_azure.advance(3600)  # full buckets, whatever the test before did
+    yield Group(still_azure, unique_name)
+    still_azure.clear_faults()
+    still_azure.call("DELETE", f"/resourceGroups/{unique_name}")
+    still_azure.advance(3600)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def _fill(call: Call, nic: Resource) -> None:
     made[0]["properties"]["primary"] = True
     nic.properties.update(
         ipConfigurations=made,
-        dnsSettings={"dnsServers": [], "appliedDnsServers": []},
+        dnsSettings=_dns(nic),
         enableAcceleratedNetworking=bool(given.get("enableAcceleratedNetworking", False)),
         enableIPForwarding=bool(given.get("enableIPForwarding", False)),
         hostedWorkloads=[],
@@ -104,6 +104,15 @@ def _configuration(call: Call, nic: Resource, given: Json, before: dict[str, Jso
         "id": f"{nic.id}/ipConfigurations/{name}",
         "type": f"{NIC}/ipConfigurations",
         "properties": kept,
+    }
+
+
+def _dns(nic: Resource) -> Json:
+    suffix = nic.properties["resourceGuid"].replace("-", "")[:26]
+    return {
+        "dnsServers": [],
+        "appliedDnsServers": [],
+        "internalDomainNameSuffix": f"{suffix}.bx.internal.cloudapp.net",
     }
 
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vmpool.clock import CloudClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Wall:
+    """A wall clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_cloud_time_runs_speed_times_as_fast() -> None:
+    wall = Wall()
+    clock = CloudClock(60.0, wall, START)
+    wall.seconds = 2.0
+    assert clock.now() == START + timedelta(minutes=2)
+
+
+def test_the_clouds_word_replaces_a_wrong_local_clock() -> None:
+    clock = CloudClock(1.0, Wall(), START)
+    clock.observe(START + timedelta(hours=3))
+    assert clock.now() == START + timedelta(hours=3)
+
+
+def test_small_differences_do_not_make_the_clock_jump() -> None:
+    clock = CloudClock(1.0, Wall(), START)
+    clock.observe(START)
+    clock.observe(START + timedelta(seconds=1))
+    assert clock.now() == START
+
+
+def test_a_clock_advanced_by_days_is_followed() -> None:
+    clock = CloudClock(60.0, Wall(), START)
+    clock.observe(START)
+    clock.observe(START + timedelta(days=14))
+    assert clock.now() == START + timedelta(days=14)
+
+
+def test_wall_seconds_shrink_with_speed() -> None:
+    assert CloudClock(60.0, Wall(), START).wall_seconds(300) == pytest.approx(5.0)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vmpool.errors import UsageError
+from vmpool.settings import CloudKind, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `.env` of the checkout, no variables of the shell."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("WAA_CLOUD", "WAA_POOL", "WAA_REGIONS", "WAA_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_local_is_the_default_because_azure_costs_money() -> None:
+    assert load_settings().cloud is CloudKind.LOCAL
+
+
+@pytest.mark.parametrize("text", ["a,b", "a b", '["a", "b"]', " a, b "])
+def test_lists_are_read_as_people_write_them(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAA_REGIONS", text)
+    assert load_settings().regions == ("a", "b")
+
+
+def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WAA_POOL=from-file\n")
+    assert load_settings().pool == "from-file"
+
+
+def test_the_command_line_is_stronger_than_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WAA_POOL", "from-env")
+    assert load_settings(pool="from-option").pool == "from-option"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "Bad", "a_b", "9a", "a-", "a--b", "x" * 41, "a/b", "a b", "ä1"]
+)
+def test_pool_names_that_azure_would_refuse_are_refused_at_once(name: str) -> None:
+    with pytest.raises(UsageError, match="pool name"):
+        load_settings(pool=name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CLOUD", "aws"), ("REGIONS", ""), ("OS_DISK_GB", "8"), ("AUTO_PAUSE_HOURS", "0")],
+)
+def test_bad_values_are_one_line_that_names_the_variable(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"WAA_{variable}", value)
+    with pytest.raises(UsageError, match=f"^WAA_{variable}: [^\n]+$"):
+        load_settings()

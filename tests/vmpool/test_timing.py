@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmpool.chart import markdown, svg
+from vmpool.clock import CloudClock
+from vmpool.model import Phase
+from vmpool.timing import (
+    Recorder,
+    Span,
+    headline,
+    longest_worker_seconds,
+    makespan_seconds,
+    minutes,
+    rows,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def span(worker: str, phase: Phase, begin: float, end: float, error: str = "") -> Span:
+    return Span(
+        worker, phase, START + timedelta(seconds=begin), START + timedelta(seconds=end), error
+    )
+
+
+SPANS = [
+    span("p1-00", Phase.CREATE_VM, 0, 300),
+    span("p1-00", Phase.WAIT_FOR_SSH, 1, 90),
+    span("p1-01", Phase.CREATE_VM, 0, 310),
+    span("p1-01", Phase.WAIT_FOR_WAA, 310, 1500, "Windows <froze>"),
+]
+
+
+def test_a_recorder_times_on_the_clouds_clock() -> None:
+    wall = iter([0.0, 0.0, 0.0, 5.0, 5.0, 5.0])
+    recorder = Recorder(CloudClock(60.0, lambda: next(wall), START))
+    with recorder.span("p1-00", Phase.CREATE_VM):
+        pass
+    assert recorder.spans[0].seconds == pytest.approx(300)
+
+
+def test_a_failed_phase_is_recorded_with_its_reason_and_raised() -> None:
+    recorder = Recorder(CloudClock())
+    with pytest.raises(ValueError, match="why"), recorder.span("p1-00", Phase.CREATE_VM):
+        raise ValueError("why")
+    assert recorder.spans[0].error == "why"
+
+
+def test_listeners_hear_the_start_and_the_end() -> None:
+    heard: list[Span] = []
+    recorder = Recorder(CloudClock(), [heard.append])
+    with recorder.span("p1-00", Phase.CREATE_VM):
+        recorder.note("p1-00", Phase.CREATE_VM, "was there")
+    assert [item.ended is None for item in heard] == [True, False]
+    assert heard[1].detail == "was there"
+
+
+def test_makespan_is_from_the_first_start_to_the_last_end() -> None:
+    assert makespan_seconds(SPANS) == 1500
+    assert longest_worker_seconds(SPANS) == 1500
+
+
+def test_the_table_shows_the_seeds_figure_beside_ours() -> None:
+    assert rows(SPANS)[0] == {
+        "worker": "p1-00", "phase": "create-vm", "began": "0:00", "took": "5:00",
+        "seed (min)": "5", "outcome": "done",
+    }  # fmt: skip
+
+
+def test_the_headline_names_the_seed() -> None:
+    assert headline("pool-create", SPANS) == "pool-create took 25:00 min (seed: 42 min)"
+
+
+@given(st.floats(0, 360_000))
+def test_minutes_and_seconds_add_up(seconds: float) -> None:
+    whole, rest = minutes(seconds).split(":")
+    assert 60 * int(whole) + int(rest) == round(seconds)
+
+
+def test_the_chart_is_well_formed_and_escapes_what_it_shows() -> None:
+    root = ElementTree.fromstring(svg("a <title>", SPANS))  # noqa: S314 # our own text
+    titles = [item.text for item in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(titles) == len(SPANS)
+    assert "p1-01: wait-for-waa 19:50 Windows <froze>" in titles
+
+
+def test_overlapping_phases_are_drawn_in_lanes_of_their_own() -> None:
+    root = ElementTree.fromstring(svg("t", SPANS[:2]))  # noqa: S314 # our own text
+    bars = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("height") == "16"]
+    assert len({bar.get("y") for bar in bars}) == 2
+
+
+def test_a_chart_of_nothing_is_still_a_picture() -> None:
+    assert markdown("t", []).startswith("![t](data:image/svg+xml;base64,")

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from vmpool.arm.checks import Check
-from vmpool.arm.clients import connect
-from vmpool.guest.keys import ensure_client_key
-
 from oa_vm import stack
 from vmpool.arm import checks as arm_checks
+from vmpool.arm.checks import Check
+from vmpool.arm.clients import connect
 from vmpool.errors import VmPoolError
+from vmpool.guest.keys import ensure_client_key
 from vmpool.settings import Settings
 
 OLDEST_PYTHON = (3, 11)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vmpool.arm import capacity, tagging
 from vmpool.arm.clients import connect
 from vmpool.arm.machines import observe
-
-from vmpool.arm import capacity, tagging
 from vmpool.model import Observed, PoolSpec
 from vmpool.placement import assign_places, rank_places
 from vmpool.plan import Action, Verb

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import httpx
-from vmpool.guest.tunnel import Tunnel
 
 from tasks.phase import ON_DISK, phase_task
 from tasks.session import Session, current
 from vmpool.errors import GuestUnreachableError, PermanentError, TransientError
 from vmpool.guest import cloud_init, context, docker, windows
+from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Phase, WindowsState
 
 SSH_SECONDS = 600.0

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import task
-from vmpool.arm.machines import CreateVm, Operation
-from vmpool.arm.network import WorkerNetwork
-from vmpool.guest.keys import ensure_client_key
 
 from tasks.phase import phase_task
 from tasks.session import Session, current
 from vmpool import lifetime, naming, tags
 from vmpool.arm import machines, network, tagging
+from vmpool.arm.machines import CreateVm, Operation
+from vmpool.arm.network import WorkerNetwork
 from vmpool.errors import PermanentError
 from vmpool.guest import cloud_init
+from vmpool.guest.keys import ensure_client_key
 from vmpool.model import (
     Intent,
     Leftover,

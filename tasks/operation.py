@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 
 from prefect import get_client, runtime
 from prefect.logging import get_run_logger
-from vmpool.arm.clients import connect
-from vmpool.arm.machines import observe
 
 from tasks.credentials import load_credential
 from tasks.events import emit_pool_event, phase_listener
 from tasks.locking import pool_lock
 from tasks.report import publish
 from tasks.session import Session, entered, listeners
+from vmpool.arm.clients import connect
+from vmpool.arm.machines import observe
 from vmpool.errors import TransientError, VmPoolError
 from vmpool.model import Observed, PowerState
 from vmpool.plan import check_identity

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect.logging import get_run_logger
-from vmpool.guest.keys import new_host_key
 
 from tasks import guests, machines
 from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
 from vmpool.errors import CapacityError, VmPoolError
+from vmpool.guest.keys import new_host_key
 from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
 from vmpool.plan import Action, Verb, plan_down, plan_up
 

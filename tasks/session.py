@@ -18,14 +18,14 @@ from typing import ParamSpec, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
+
 from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import list_workers
+from vmpool.clock import CloudClock
+from vmpool.errors import GuestUnreachableError, PhaseTimeoutError
 from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
-
-from vmpool.clock import CloudClock
-from vmpool.errors import GuestUnreachableError, PhaseTimeoutError
 from vmpool.model import Worker
 from vmpool.settings import Settings
 from vmpool.timing import Listener, Recorder

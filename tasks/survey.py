@@ -6,11 +6,11 @@ from typing import Any
 
 import anyio.to_thread
 from prefect import task
-from vmpool.arm.clients import Cloud, connect
-from vmpool.arm.machines import list_workers, observe
 
 from tasks.credentials import load_credential
 from vmpool import lifetime
+from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.machines import list_workers, observe
 from vmpool.model import Observed
 from vmpool.settings import check_pool_name, load_settings
 from vmpool.status import document

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from raw_azure import Group, RawAzure
 
 from local_azure import control

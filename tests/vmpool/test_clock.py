@@ -16,6 +16,7 @@ class Wall:
         self.seconds = 0.0
 
     def __call__(self) -> float:
+        """What `time.monotonic` would say."""
         return self.seconds
 
 

@@ -17,7 +17,14 @@ SPEC = PoolSpec("p1", 2, SIZES, REGIONS, 2.0, 2)
 
 
 def offer(size: str, region: str, vcpus: int = 8) -> Offer:
-    return Offer(Place(size, region), vcpus, f"family-{size}", True, True, False)
+    return Offer(
+        Place(size, region),
+        vcpus,
+        f"family-{size}",
+        has_temp_disk=True,
+        is_nested=True,
+        is_restricted=False,
+    )
 
 
 ALL = [offer(size, region) for size in SIZES for region in REGIONS]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -84,14 +84,14 @@ def test_minutes_and_seconds_add_up(seconds: float) -> None:
 
 
 def test_the_chart_is_well_formed_and_escapes_what_it_shows() -> None:
-    root = ElementTree.fromstring(svg("a <title>", SPANS))  # noqa: S314 # our own text
+    root = ET.fromstring(svg("a <title>", SPANS))  # noqa: S314 # our own text
     titles = [item.text for item in root.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) == len(SPANS)
     assert "p1-01: wait-for-waa 19:50 Windows <froze>" in titles
 
 
 def test_overlapping_phases_are_drawn_in_lanes_of_their_own() -> None:
-    root = ElementTree.fromstring(svg("t", SPANS[:2]))  # noqa: S314 # our own text
+    root = ET.fromstring(svg("t", SPANS[:2]))  # noqa: S314 # our own text
     bars = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("height") == "16"]
     assert len({bar.get("y") for bar in bars}) == 2
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from oa_vm import stack
+from oa_vm.logs import told
 from oa_vm.output import err, table
 from oa_vm.progress import shown
 from vmpool.settings import CloudKind, Settings
@@ -31,13 +32,12 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
     Raises:
         VmPoolError: what the flow raised.
     """
-    stack.ensure_local_azure(settings)
-    with stack.configured_prefect(stack.ensure_prefect(settings)):
+    with stack.running(settings):
         from tasks.session import listeners  # noqa: PLC0415 # imports Prefect: 1-2 s
 
         spans: list[Span] = []
         flow = _load(name)
-        with shown(name, err, speed(settings)) as listener:
+        with shown(name, err, speed(settings)) as listener, told(err):
             token = listeners.set((listener, spans.append))
             try:
                 result: dict[str, Any] = asyncio.run(flow(**parameters))

@@ -1,0 +1,49 @@
+"""What flows and tasks log, for a person at a terminal: their own words as plain lines.
+
+Prefect's lines and tracebacks stay out of the terminal; they are in the run's log in the UI.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+OURS = ("flows", "tasks")
+STYLES = {logging.WARNING: "yellow", logging.ERROR: "red"}
+
+
+class _Teller(logging.Handler):
+    """Prints what our own files log."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record of ours; Prefect's come from other folders."""
+        if Path(record.pathname).parent.name in OURS:
+            style = STYLES.get(record.levelno, "")
+            self._console.print(Text(record.getMessage(), style), soft_wrap=True)
+
+
+@contextmanager
+def told(console: Console) -> Iterator[None]:
+    """Print what flows and tasks log while the block runs.
+
+    Args:
+        console: where to; stderr, so that stdout stays clean.
+    """
+    teller = _Teller(console)
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(teller)
+    try:
+        yield
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(teller)

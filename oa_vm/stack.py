@@ -1,0 +1,108 @@
+"""What a single command needs to run: local Azure and Prefect server, started where missing.
+
+They stay in the background so that the next command is quick; `oa-vm down` stops them. A server
+that the user named in PREFECT_API_URL is used as it is, and none is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local_azure import control
+from oa_vm import prefect_server
+from oa_vm.environment import exported, foreign_prefect, prefect_variables, waa_variables
+from oa_vm.output import err
+from vmpool.errors import PermanentError
+from vmpool.settings import CloudKind, Settings
+
+
+def local_status(settings: Settings) -> control.Status | None:
+    """The local Azure that runs, None if none does."""
+    return control.status(settings.local_state_dir)
+
+
+def healthy_prefect(settings: Settings) -> str | None:
+    """API address of the Prefect server that would be used, None if it does not run yet."""
+    server = prefect_server.find(settings)
+    if server and prefect_server.is_healthy(settings, server):
+        return server.url
+    return foreign_prefect()
+
+
+def ensure_local_azure(settings: Settings) -> bool:
+    """Start the local Azure unless it runs or the real one is wanted.
+
+    Returns:
+        Whether it was started here.
+
+    Raises:
+        PermanentError: it does not start; the message holds the end of its log.
+    """
+    if settings.cloud is not CloudKind.LOCAL or local_status(settings):
+        return False
+    try:
+        control.launch(settings.local_state_dir, control.Wanted())
+    except control.LocalAzureError as error:
+        raise PermanentError(str(error)) from error
+    return True
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[str]:
+    """Have everything run that a flow needs, and this process set up to use it.
+
+    Yields:
+        Prefect's API address.
+
+    Raises:
+        PermanentError: something does not start; the message says what.
+    """
+    _say_what_starts(settings)
+    url = foreign_prefect()
+    server = None if url else prefect_server.launch(settings)
+    ensure_local_azure(settings)
+    if server:
+        prefect_server.wait_until_healthy(settings, server)
+    with configured(settings, url or (server.url if server else "")) as configured_url:
+        yield configured_url
+
+
+def _say_what_starts(settings: Settings) -> None:
+    missing = []
+    if not foreign_prefect() and not prefect_server.find(settings):
+        missing.append("Prefect server")
+    if settings.cloud is CloudKind.LOCAL and not local_status(settings):
+        missing.append("local Azure")
+    if missing:
+        err.print(f"Starting {' and '.join(missing)} in the background; oa-vm down stops it.")
+
+
+@contextmanager
+def configured(settings: Settings, url: str) -> Iterator[str]:
+    """Let Prefect in this process, and the flows' settings, be as given while the block runs.
+
+    Prefect must not have been imported with another address before.
+    """
+    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # oa_vm.logs says what matters
+    with exported({**waa_variables(settings), **prefect_variables(settings, url), **quiet}):
+        yield url
+
+
+@contextmanager
+def borrowed(settings: Settings) -> Iterator[str]:
+    """Like `running`, but what was started for the block is stopped after it.
+
+    Yields:
+        Prefect's API address.
+    """
+    had_prefect = prefect_server.find(settings) is not None
+    had_azure = local_status(settings) is not None
+    try:
+        with running(settings) as url:
+            yield url
+    finally:
+        if not had_prefect:
+            prefect_server.stop(settings)
+        if not had_azure:
+            control.stop(settings.local_state_dir)

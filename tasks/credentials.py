@@ -20,7 +20,7 @@ async def load_credential(settings: Settings) -> Any | None:
     if not name:
         return None
     try:
-        block = await AzureContainerInstanceCredentials.aload(name)
+        block: Any = await AzureContainerInstanceCredentials.aload(name)
     except ValueError as error:
         raise CredentialsError(
             f"no AzureContainerInstanceCredentials block named {name!r}: create it in the Prefect "

@@ -7,9 +7,11 @@ import httpx
 from tasks.phase import ON_DISK, phase_task
 from tasks.session import Session, current
 from vmpool.errors import GuestUnreachableError, PermanentError, TransientError
-from vmpool.guest import cloud_init, context, docker, windows
+from vmpool.guest import cloud_init, docker, windows
+from vmpool.guest.context import image_name, waa_context
 from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Phase, WindowsState
+from vmpool.settings import Settings
 
 SSH_SECONDS = 600.0
 """Cloud seconds for sshd to answer after create or start; the seed saw 1-2 minutes."""
@@ -107,28 +109,46 @@ async def build_image(worker: str) -> None:
     if await session.call(docker.image_id, shell, tag, session.wall_limit(COMMAND_SECONDS)):
         session.recorder.note(worker, Phase.BUILD_IMAGE, "was there")
         return
-    arguments = {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
-    await session.call(
-        docker.build_context, shell, tag, arguments, session.wall_limit(IMAGE_SECONDS)
-    )
+    limit = session.wall_limit(IMAGE_SECONDS)
+    await session.call(docker.build, shell, waa_context(), tag, build_arguments(settings), limit)
+
+
+def build_arguments(settings: Settings) -> dict[str, str]:
+    """Base images of the build."""
+    return {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
 
 
 def built_image(session: Session) -> str:
-    """Name of the built image; its tag is the hash of the context, so a change is a new image."""
-    name = session.settings.waa_image.rpartition(":")[0] or session.settings.waa_image
-    return f"{name}:{context.context_hash()[:12]}"
+    """Name of the built image; any change of the context or a base image is another name."""
+    settings = session.settings
+    return image_name(settings.waa_image, build_arguments(settings))
 
 
 @phase_task(Phase.START_WAA)
 async def start_waa(worker: str) -> None:
     """Have the container of the wanted image running.
 
+    A container of another image gives way: its Windows is powered off in order first, and goes on
+    in the new one.
+
     Args:
         worker: worker name.
     """
     session, shell = current(), current().shell(worker)
     image, limit = built_image(session), session.wall_limit(COMMAND_SECONDS)
-    did = await session.call(windows.ensure_container, shell, session.settings, image, limit)
+    wanted = await session.call(docker.image_id, shell, image, limit)
+    found = await session.call(windows.container, shell, limit)
+    did = "was running"
+    if found and found.image_id != wanted:
+        await power_off_windows(worker)
+        await session.call(windows.remove, shell, limit)
+        found, did = None, "image was changed"
+    if found is None:
+        await session.call(windows.create, shell, session.settings, image, limit)
+        did = f"{did}, container made" if did != "was running" else "container made"
+    elif not found.is_running:
+        await session.call(windows.start, shell, limit)
+        did = "container started"
     session.recorder.note(worker, Phase.START_WAA, did)
 
 
@@ -199,7 +219,7 @@ async def power_off_windows(worker: str) -> WindowsState:
     session, shell = current(), current().shell(worker)
     limit = session.wall_limit(COMMAND_SECONDS)
     storage = session.settings.storage_path
-    if await session.call(windows.request_power_off, shell, limit):
+    if await session.call(windows.press_power_button, shell, limit):
 
         async def check() -> bool | None:
             return True if await session.call(windows.is_off, shell, limit) else None

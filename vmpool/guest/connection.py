@@ -1,0 +1,148 @@
+"""Opens SSH connections: one host key is right, every other one is refused.
+
+fabric alone would believe any key of a host that it does not know (AutoAddPolicy), and would read
+a person's ssh configuration, agent and known hosts; none of that has a say here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import fabric
+import paramiko
+from invoke.exceptions import CommandTimedOut, ThreadException
+
+from vmpool.errors import GuestUnreachableError, HostKeyError
+
+CONNECT_WALL_SECONDS = 10.0
+"""For TCP, banner and login together on a healthy network; a booting VM is simply asked again."""
+KEEPALIVE_WALL_SECONDS = 30
+"""Azure's load balancers drop idle flows after four minutes."""
+SSH_PORT = 22
+
+# Every failure is translated into one line; paramiko would log a traceback for each refused try.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a worker's sshd is, and how it is to be known.
+
+    Attributes:
+        ip: its address.
+        port: sshd's port.
+        username: login.
+        key_file: our private key.
+        host_key: the one host key that it must show, `ssh-ed25519 AAAA...`.
+    """
+
+    ip: str
+    port: int
+    username: str
+    key_file: Path
+    host_key: str
+
+    @property
+    def known_host(self) -> str:
+        """Its name in a known-hosts file: ports other than 22 are part of it."""
+        return self.ip if self.port == SSH_PORT else f"[{self.ip}]:{self.port}"
+
+
+def make_connection(address: Address) -> fabric.Connection:
+    """A connection that is not yet open; it opens at its first use.
+
+    Args:
+        address: where to, and which host key to expect.
+    """
+    connection = fabric.Connection(
+        address.ip,
+        user=address.username,
+        port=address.port,
+        config=_configuration(),
+        connect_timeout=CONNECT_WALL_SECONDS,
+        connect_kwargs={
+            "key_filename": str(address.key_file),
+            "look_for_keys": False,
+            "allow_agent": False,
+            "banner_timeout": CONNECT_WALL_SECONDS,
+            "auth_timeout": CONNECT_WALL_SECONDS,
+        },
+    )
+    connection.client = _strict_client(address)
+    return connection
+
+
+def open_connection(connection: fabric.Connection) -> None:
+    """Open it unless it is open."""
+    if not connection.is_connected:
+        connection.open()
+        connection.transport.set_keepalive(KEEPALIVE_WALL_SECONDS)
+
+
+@cache
+def _configuration() -> fabric.Config:
+    return fabric.Config(overrides={"load_ssh_configs": False})
+
+
+def _strict_client(address: Address) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(_Refuse())
+    entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{address.known_host} {address.host_key}")
+    if entry and entry.key:
+        client.get_host_keys().add(address.known_host, entry.key.get_name(), entry.key)
+    return client
+
+
+class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # paramiko ships no types
+    """No key was recorded, or it was shown none of the recorded kind."""
+
+    def missing_host_key(
+        self, _client: paramiko.SSHClient, hostname: str, _key: paramiko.PKey
+    ) -> None:
+        raise HostKeyError(_stranger(hostname))
+
+
+def _stranger(host: str) -> str:
+    return (
+        f"{host} shows another SSH host key than the one recorded in the worker's tags: this is "
+        "not our VM; nothing was sent to it"
+    )
+
+
+@contextmanager
+def translated(host: str) -> Iterator[None]:
+    """Turn what fabric, invoke and paramiko raise into our errors, chained.
+
+    Args:
+        host: whom we spoke to, for messages.
+
+    Raises:
+        HostKeyError: another host key than the recorded one.
+        GuestUnreachableError: everything else: refused, cut, timed out, not let in (yet).
+    """
+    try:
+        yield
+    except HostKeyError:
+        raise
+    except paramiko.BadHostKeyException as error:
+        raise HostKeyError(_stranger(host)) from error
+    except paramiko.AuthenticationException as error:
+        raise GuestUnreachableError(f"{host} does not let our SSH key in") from error
+    except CommandTimedOut as error:
+        raise GuestUnreachableError(f"{host} did not answer in {error.timeout:.0f} s") from error
+    except (OSError, EOFError, paramiko.SSHException, ThreadException) as error:
+        raise GuestUnreachableError(f"SSH of {host}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """One line of why."""
+    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
+        error = next(iter(error.errors.values()))
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,76 @@
+# Everything is installed into .venv and named by its path there: nothing has to be activated, and
+# nothing but make and a Python >= 3.11 has to be on the machine.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+AZ_INSTALLED := .venv-az/.installed
+AZ_VERSION := 2.91.0
+# More for pytest: make test ARGS="-k plan -x"
+ARGS ?=
+
+# The oldest Python that is new enough: the one that the checks run on.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.PHONY: help install demo up check test test-e2e az test-az lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Everything into .venv, versions and hashes as in constraints.txt
+
+# Wheels only: building a source distribution would fetch its build tools past the hashes.
+$(INSTALLED): constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python >= 3.11 here: install one, or name it: make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (a minute or two the first time)"
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r constraints.txt
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED) ## The main job on the local Azure: create, pause, resume; about two minutes
+	@$(BIN)/oa-vm demo
+
+up: $(INSTALLED) ## Prefect server, local Azure, deployments and a Prefect worker until Ctrl-C
+	@$(BIN)/oa-vm up
+
+check: $(INSTALLED) ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: $(INSTALLED) ## The tests that take seconds
+	$(BIN)/pytest -m "not e2e and not az" $(ARGS)
+
+test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: minutes
+	$(BIN)/pytest -m e2e $(ARGS)
+
+az: $(AZ_INSTALLED) ## The az command line into .venv-az (700 MB), for make test-az
+
+# In a venv of its own: azure-cli pins its own versions of what we use.
+$(AZ_INSTALLED): constraints-az.txt
+	@test -x .venv-az/bin/python || $(PYTHON) -m venv .venv-az
+	@echo "installing azure-cli $(AZ_VERSION) into .venv-az (a minute or two)"
+	@.venv-az/bin/python $(PIP_INSTALL) --require-hashes -r constraints-az.txt
+	@touch $@
+
+test-az: $(INSTALLED) $(AZ_INSTALLED) ## Tests that drive the real az command line
+	$(BIN)/pytest -m az $(ARGS)
+
+# Not by way of $(INSTALLED): that would first install what is about to be renewed.
+lock: ## Renew constraints.txt and constraints-az.txt: newest versions, new hashes
+	@test -x $(BIN)/uv || { echo "make: run make install first" >&2; exit 1; }
+	$(COMPILE) --upgrade --group dev pyproject.toml --output-file constraints.txt
+	echo "azure-cli==$(AZ_VERSION)" | $(COMPILE) --upgrade - --output-file constraints-az.txt
+
+clean: ## Stop what runs in the background, remove both venvs and every cache
+	-@test ! -x $(BIN)/oa-vm || $(BIN)/oa-vm down
+	rm -rf .venv .venv-az .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -23,6 +23,7 @@ FAILURE_REMEMBERED = timedelta(minutes=30)
 
 @task(
     name="list-offers",
+    task_run_name="list-offers",
     cache_policy=INPUTS + TASK_SOURCE,
     cache_expiration=OFFERS_KEPT,
     persist_result=True,

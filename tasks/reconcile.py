@@ -82,12 +82,12 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
         if place is None:
             place = (await find_capacity(worker, spec, (worker,)))[worker]
         await _create_somewhere(worker, spec, place)
-        return
-    if action.verb is Verb.START:
-        await machines.start_vm(worker, spec.auto_pause_hours)
+    elif action.verb is Verb.START:
+        await _together(machines.start_vm(worker, spec.auto_pause_hours), inside(worker))
     else:
         await machines.mark(worker, auto_pause_hours=spec.auto_pause_hours)
-    await inside(worker)
+        await inside(worker)
+    await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
 
 
 async def _create_somewhere(worker: str, spec: PoolSpec, place: Place) -> None:
@@ -119,7 +119,10 @@ async def _create_in(worker: str, spec: PoolSpec, place: Place) -> None:
 
 
 async def _together(*steps: Coroutine[Any, Any, Any]) -> None:
-    """Run steps at once; the first failure cancels the others and is raised as it is."""
+    """Run steps at once; the first failure cancels the others and is raised as it is.
+
+    Azure's create and start operations end after sshd has opened: what is inside need not wait.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             for step in steps:
@@ -137,7 +140,6 @@ async def inside(worker: str) -> None:
     await guests.start_waa(worker)
     await guests.wait_for_waa(worker)
     await guests.open_tunnel(worker)
-    await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
 
 
 async def _take_back(action: Action) -> bool:

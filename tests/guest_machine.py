@@ -24,7 +24,7 @@ from local_azure.guests.base import GuestSpec
 from local_azure.guests.durations import GuestDurations
 from local_azure.guests.simulated import SimulatedGuests
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 PROFILE = ROOT / "local_azure" / "profiles" / "default.toml"
 STEP_SECONDS = 10.0
 ADMIN = "azureuser"

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from guest_vm import Vm
+
+from vmpool.errors import GuestCommandError, GuestUnreachableError, HostKeyError
+from vmpool.guest.keys import new_host_key
+from vmpool.guest.shell import Shell
+
+LIMIT = 10.0
+
+
+async def test_arguments_arrive_as_they_are(vm: Vm) -> None:
+    words = ["two words", "$HOME", "a'b", '"', "*", ";true"]
+    answer = await vm.call(vm.shell.run, ["echo", *words], LIMIT)
+    assert answer.out == " ".join(words) + "\n"
+
+
+async def test_a_failed_program_says_its_last_words_and_code(vm: Vm) -> None:
+    with pytest.raises(GuestCommandError, match="No such file") as caught:
+        await vm.call(vm.shell.run, ["cat", "/nowhere"], LIMIT)
+    assert caught.value.exit_code == 1
+
+
+async def test_another_host_key_is_refused_before_anything_is_sent(vm: Vm) -> None:
+    stranger = Shell(vm.address(new_host_key().public_line))
+    with pytest.raises(HostKeyError, match="not our VM"):
+        await vm.call(stranger.run, ["touch", "/tmp/was-here"], LIMIT)  # noqa: S108 # the VM's
+    assert (await vm.machine.run("test -e /tmp/was-here")).code == 1
+
+
+async def test_without_a_recorded_host_key_nobody_is_believed(vm: Vm) -> None:
+    address = vm.address()
+    nameless = Shell(type(address)(**{**vars(address), "host_key": ""}))
+    with pytest.raises(HostKeyError):
+        await vm.call(nameless.run, ["true"], LIMIT)
+
+
+async def test_a_refused_connection_is_unreachable_and_the_next_use_connects_again(vm: Vm) -> None:
+    await vm.call(vm.shell.run, ["true"], LIMIT)
+    await vm.machine.power_off(is_orderly=True)
+    with pytest.raises(GuestUnreachableError):
+        await vm.call(vm.shell.run, ["true"], LIMIT)
+    await vm.machine.boot()
+    assert (await vm.call(vm.shell.run, ["whoami"], LIMIT)).out == "azureuser\n"
+
+
+async def test_a_program_that_takes_too_long_is_given_up(vm: Vm) -> None:
+    with pytest.raises(GuestUnreachableError, match="did not answer"):
+        await asyncio.to_thread(vm.shell.run, ["sleep", "1000"], 0.3)
+    await vm.call(vm.shell.run, ["true"], LIMIT)
+
+
+async def test_a_connection_cut_in_the_middle_is_unreachable(vm: Vm) -> None:
+    running = asyncio.ensure_future(asyncio.to_thread(vm.shell.run, ["sleep", "1000"], LIMIT))
+    await asyncio.sleep(0.5)
+    await vm.machine.power_off(is_orderly=False)
+    with pytest.raises(GuestUnreachableError):
+        await running
+
+
+async def test_files_arrive_whole(vm: Vm) -> None:
+    content = bytes(range(256)) * 400
+    await vm.call(vm.shell.put, content, "/tmp/file")  # noqa: S108 # the VM's
+    assert (await vm.call(vm.shell.run, ["stat", "-c", "%s", "/tmp/file"], LIMIT)).out == "102400\n"  # noqa: S108 # same

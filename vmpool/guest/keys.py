@@ -6,7 +6,9 @@ first connection on: there is no moment in which an unknown key must be believed
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,20 +81,15 @@ def read_public_line(file: Path, content: bytes) -> str:
 
 
 def _make_if_missing(file: Path) -> None:
-    """Two commands at once must agree on one key: it appears whole, and only if none is there."""
+    """Commands and threads at once must agree on one key: it appears whole, if none is there."""
     if file.exists():
         return
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(_private(Ed25519PrivateKey.generate()))
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass  # another command was quicker; its key counts
-    finally:
-        draft.unlink()
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as draft:  # 0600
+        draft.write(_private(Ed25519PrivateKey.generate()))
+        draft.flush()
+        with contextlib.suppress(FileExistsError):  # another command was quicker; its key counts
+            os.link(draft.name, file)
 
 
 def _private(key: Ed25519PrivateKey) -> bytes:

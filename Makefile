@@ -19,7 +19,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help install demo up check test test-e2e az test-az lock clean
+.PHONY: help install demo up check test test-e2e az test-az bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ $(AZ_INSTALLED): constraints-az.txt
 
 test-az: $(INSTALLED) $(AZ_INSTALLED) ## Tests that drive the real az command line
 	$(BIN)/pytest -m az $(ARGS)
+
+bench: $(INSTALLED) ## Makespan against the longest worker: ARGS="--workers 1,4,16,64"
+	$(BIN)/python benchmarks/makespan.py $(ARGS)
 
 # Not by way of $(INSTALLED): that would first install what is about to be renewed.
 lock: ## Renew constraints.txt and constraints-az.txt: newest versions, new hashes

@@ -1,0 +1,1 @@
+"""What prefect.yaml cannot say: work pool, schedules on a fast clock, automations, Azure role."""

@@ -8,6 +8,7 @@ variables; the one reader of `WAA_*` is `vmpool.settings`.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
@@ -68,9 +69,13 @@ def server_variables(settings: Settings, url: str) -> dict[str, str]:
 
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child process: ours, without another Prefect's, plus `variables`."""
+    """The environment of a child process: ours, without another Prefect's, plus `variables`.
+
+    Our own interpreter is the `python` on its PATH.
+    """
     own = {key: value for key, value in os.environ.items() if key not in OTHERS}
-    return {**own, **variables}
+    path = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
+    return {**own, "PATH": path, **variables}
 
 
 @contextmanager

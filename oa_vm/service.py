@@ -10,16 +10,20 @@ from oa_vm.output import FAILED, out, print_json, table
 from vmpool.settings import load_settings
 
 
-def up() -> None:
+def up(
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Prefect server's; default 4200.")
+    ] = None,
+) -> None:
     """Run Prefect server, local Azure, deployments and a Prefect worker until Ctrl-C."""
-    from oa_vm.up import run_up  # noqa: PLC0415 # imports Prefect: 1-2 s
+    from oa_vm.up import run_up  # noqa: PLC0415 # beside its only use
 
-    raise typer.Exit(run_up(load_settings()))
+    raise typer.Exit(run_up(load_settings(), port))
 
 
 def down() -> None:
     """Stop what commands started in the background: Prefect server and local Azure."""
-    from oa_vm.up import run_down  # noqa: PLC0415 # imports Prefect: 1-2 s
+    from oa_vm.up import run_down  # noqa: PLC0415 # beside its only use
 
     run_down(load_settings())
 

@@ -1,0 +1,1 @@
+"""Measurements that people can repeat; run by hand or by `make bench`, never by CI."""

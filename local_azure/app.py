@@ -29,8 +29,8 @@ from local_azure.wire import Call, Reply, standard_headers
 log = logging.getLogger(__name__)
 METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"]
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-\w+)?")
-HEAD_LIMIT = 4_000_000
-"""Bytes of a request body that are read; Azure's limit for requests is 4 MB."""
+BODY_LIMIT = 4 * 1024 * 1024
+"""Bytes of a request body that are taken, as Resource Manager does."""
 
 
 def make_app(cloud: Cloud) -> Starlette:
@@ -52,7 +52,7 @@ async def _serve(cloud: Cloud, request: Request) -> Response:
 
 
 async def _read(cloud: Cloud, request: Request) -> Call:
-    raw = await request.body()
+    raw = await _body(request)
     content_type = request.headers.get("content-type", "")
     return Call(
         cloud=cloud,
@@ -61,15 +61,25 @@ async def _read(cloud: Cloud, request: Request) -> Call:
         params={},
         query={key.lower(): value for key, value in request.query_params.items()},
         headers=request.headers,
-        content=_decode(raw, content_type),
+        content=_decode(raw[:BODY_LIMIT], content_type),
         client=request.client.host if request.client else "",
+        is_too_large=len(raw) > BODY_LIMIT,
     )
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body; of one that is too large, a little more than the limit."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        if len(raw) <= BODY_LIMIT:
+            raw += chunk
+    return bytes(raw)
 
 
 def _decode(raw: bytes, content_type: str) -> Any:
     if not raw:
         return None
-    if content_type.startswith("application/x-www-form-urlencoded"):
+    if content_type.startswith("application/x-www-form-urlencoded") and raw[:1] != b"{":
         return dict(parse_qsl(raw.decode(errors="replace")))
     try:
         return json.loads(raw)
@@ -103,6 +113,8 @@ def _dispatch(call: Call) -> Reply:
     call.cloud.tokens.check(call.headers.get("authorization", ""))
     limits = call.cloud.throttle.admit(call)
     call.cloud.faults.check_request(call)
+    if call.is_too_large:
+        raise refusals.too_large()
     reply = _resource_manager(call)
     reply.headers = {**limits, **reply.headers}
     return reply

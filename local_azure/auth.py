@@ -99,6 +99,7 @@ class Tokens:
             "tid": self._identity.tenant_id,
             "ver": "1.0",
             "xms_skipped": self._clock.skipped,
+            "xms_issued": now,
         }
         return jwt.encode(claims, self._key, "RS256", headers={"kid": self.key_id})
 
@@ -148,9 +149,11 @@ class Tokens:
             raise _refusal("InvalidAuthenticationTokenAudience", text, text)
         expires = claims["exp"] + (self._clock.skipped - claims["xms_skipped"])
         now = self._clock.now()
-        if expires <= now or claims["iat"] + 1 < self.not_before:
+        is_recalled = claims["xms_issued"] < self.not_before
+        if expires <= now or is_recalled:
+            ended = self.not_before if is_recalled else expires
             text = (
-                f"The access token expiry UTC time '{plain(min(expires, now))}' is earlier than "
+                f"The access token expiry UTC time '{plain(ended)}' is earlier than "
                 f"current UTC time '{plain(now)}'."
             )
             raise _refusal("ExpiredAuthenticationToken", text, text)

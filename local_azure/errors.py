@@ -7,8 +7,13 @@ match on codes and people search for texts. Refuses to hold logic: who refuses i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from local_azure.wire import Call
+
+API_VERSIONS = ["2025-04-01", "2024-11-01", "2024-07-01", "2023-09-01", "2020-06-01"]
+"""What we say that we serve; any date is taken, as clients send a dozen different ones."""
 NOT_FOUND_HELP = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
 CONFLICT = (
     "The request failed due to conflict with a concurrent request. To resolve it, please refer to "
@@ -64,6 +69,16 @@ def group_not_found(name: str) -> AzureError:
     return gateway(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
 
 
+def group_is_going(name: str) -> AzureError:
+    """The resource group is being deleted."""
+    return gateway(
+        409,
+        "ResourceGroupBeingDeleted",
+        f"The resource group '{name}' is in deprovisioning state and cannot perform this "
+        "operation.",
+    )
+
+
 def resource_not_found(kind: str, name: str, group: str) -> AzureError:
     """The resource does not exist (`kind` is like Microsoft.Compute/virtualMachines)."""
     return gateway(
@@ -87,6 +102,15 @@ def invalid_parameter(target: str, message: str) -> AzureError:
 def bad_body(message: str) -> AzureError:
     """The request body is not the JSON that is needed."""
     return gateway(400, "InvalidRequestContent", message)
+
+
+def bad_filter(text: str) -> AzureError:
+    """A `$filter` that the list does not know."""
+    return gateway(
+        400,
+        "InvalidFilterInQueryString",
+        f"Invalid $filter '{text}' specified in the query string.",
+    )
 
 
 def not_allowed(message: str) -> AzureError:
@@ -136,6 +160,18 @@ def not_registered(namespace: str) -> AzureError:
     }
     return AzureError(
         409, "MissingSubscriptionRegistration", message, details=[detail], is_gateway=True
+    )
+
+
+def no_provider(call: Call, location: str, kind: str) -> AzureError:
+    """No resource provider serves a path in that region (`kind` is like `locations/usages`)."""
+    known = ", ".join(call.cloud.catalog.regions)
+    return gateway(
+        400,
+        "NoRegisteredProviderFound",
+        f"No registered resource provider found for location '{location}' and API version "
+        f"'{call.api_version}' for type '{kind}'. The supported api-versions are "
+        f"'{', '.join(API_VERSIONS)}'. The supported locations are '{known}'.",
     )
 
 

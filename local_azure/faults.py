@@ -10,6 +10,8 @@ out). Faults are kept on disk like everything else. Kinds:
 - `error`: any refusal (`path`, `method`, `status`, `code`, `message`).
 - `operation`: an operation hangs or fails (`operation` like `vm.start`, `resource` regular
   expression, `mode` `stuck` or `failed`, `code`, `message`).
+- `expire-tokens`: every access token given so far is refused from now on.
+- `guest`: trouble inside a VM (`vm` name, `fault` of `guests/simulated/faults.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from local_azure.wire import Call
 
 KINDS = {"allocation", "sku", "quota", "throttle", "error", "operation"}
+ELSEWHERE = {"guest", "expire-tokens"}
+"""Kinds that strike at once and are not kept; `admin` hands them on."""
 Fault = dict[str, Any]
 
 
@@ -53,7 +57,8 @@ class Faults:
             AzureError: its kind is unknown.
         """
         if fault.get("kind") not in KINDS:
-            raise AzureError(400, "UnknownFault", f"kind is one of {', '.join(sorted(KINDS))}")
+            known = ", ".join(sorted(KINDS | ELSEWHERE))
+            raise AzureError(400, "UnknownFault", f"kind is one of {known}")
         fault = {"id": str(uuid.uuid4()), **fault}
         self._save([*self.pending(), fault])
         return fault

@@ -47,6 +47,15 @@ def bad_api_version(call: Call) -> AzureError:
     )
 
 
+def too_large() -> AzureError:
+    """The body is larger than Resource Manager takes."""
+    return errors.gateway(
+        413,
+        "RequestContentTooLarge",
+        "The request content size exceeds the maximum size of 4 MB.",
+    )
+
+
 def no_route(call: Call, table: Routes) -> AzureError:
     """Nothing answers at this path, or not with this method."""
     if table.methods(call.path):

@@ -43,6 +43,8 @@ class Call:
         headers: request headers, their names in lower case.
         content: decoded JSON body, or None.
         client: caller's IP address.
+        is_from_provider: the answer is a provider's, not Resource Manager's own.
+        is_too_large: the body is larger than Azure takes, and was not read to its end.
     """
 
     cloud: Cloud
@@ -54,6 +56,7 @@ class Call:
     content: Any
     client: str
     is_from_provider: bool = False
+    is_too_large: bool = False
 
     @property
     def api_version(self) -> str:

@@ -40,12 +40,7 @@ def new_resource(call: Call, kind: str) -> Resource:
         AzureError: group, name, location or tags will not do.
     """
     if call.group.properties.get("provisioningState") == "Deleting":
-        raise errors.gateway(
-            409,
-            "ResourceGroupBeingDeleted",
-            f"The resource group '{call.group.name}' is in deprovisioning state and cannot perform "
-            "this operation.",
-        )
+        raise errors.group_is_going(call.group.name)
     name = call.params["name"]
     if not NAME.fullmatch(name):
         raise errors.gateway(
@@ -64,7 +59,8 @@ def new_resource(call: Call, kind: str) -> Resource:
         "tags": check_tags(call.body.get("tags")),
         "properties": {},
     }
-    return Resource(resource_id, kind, body, {"guid": str(uuid.uuid4())})
+    hidden = {"guid": str(uuid.uuid4()), "created": call.cloud.clock.now()}
+    return Resource(resource_id, kind, body, hidden)
 
 
 def location_of(call: Call, kind: str) -> str:

@@ -59,7 +59,6 @@ def put_disk(call: Call) -> Reply:
         "provisioningState": "Updating",
         "diskState": "Unattached",
     }
-    disk.hidden["created"] = call.cloud.clock.now()
     keep(call.cloud, disk)
     # Recorded: the first answer echoes the request, without id, type and computed properties.
     echo = {"name": disk.name, **call.body, "tags": disk.tags}

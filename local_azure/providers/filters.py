@@ -22,11 +22,7 @@ def clauses(text: str) -> dict[str, str]:
     for part in re.split(r"\s+and\s+", text.strip(), flags=re.IGNORECASE) if text.strip() else []:
         match = CLAUSE.fullmatch(part)
         if match is None or match[1].lower() not in FIELDS:
-            raise errors.gateway(
-                400,
-                "InvalidFilterInQueryString",
-                f"Invalid $filter '{text}' specified in the query string.",
-            )
+            raise errors.bad_filter(text)
         found[match[1].lower()] = match[2].replace("''", "'")
     return found
 

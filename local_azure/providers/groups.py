@@ -34,6 +34,8 @@ def put_group(call: Call) -> Reply:
             f"Invalid resource group location '{location}'. The Resource group already exists in "
             f"location '{existing.location}'.",
         )
+    if existing and existing.properties["provisioningState"] == "Deleting":
+        raise errors.group_is_going(existing.name)
     group = existing or make_group(call.params["subscription"], call.params["group"], location)
     group.body["tags"] = check_tags(call.body.get("tags"))
     if "managedBy" in call.body:

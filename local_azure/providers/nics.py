@@ -63,6 +63,7 @@ def show_nic(_cloud: Cloud, nic: Resource) -> Json:
     if vm := nic.hidden.get("vm"):
         properties["virtualMachine"] = {"id": vm}
         properties["primary"] = True
+        properties["macAddress"] = _mac(nic)
     return document
 
 
@@ -105,6 +106,12 @@ def _configuration(call: Call, nic: Resource, given: Json, before: dict[str, Jso
         "type": f"{NIC}/ipConfigurations",
         "properties": kept,
     }
+
+
+def _mac(nic: Resource) -> str:
+    """The hardware address, under one of Azure's prefixes."""
+    digits = nic.hidden["guid"].replace("-", "")[:6].upper()
+    return "-".join(("00", "0D", "3A", digits[:2], digits[2:4], digits[4:]))
 
 
 def _dns(nic: Resource) -> Json:

@@ -35,12 +35,7 @@ def list_usages(call: Call) -> Reply:
     asked = call.params["location"]
     region = call.cloud.catalog.region(asked)
     if region is None:
-        raise errors.gateway(
-            400,
-            "NoRegisteredProviderFound",
-            f"No registered resource provider found for location '{asked}' and API version "
-            f"'{call.api_version}' for type 'locations/usages'.",
-        )
+        raise errors.no_provider(call, asked, "locations/usages")
     return Reply(200, {"value": _usages(call, region)})
 
 

@@ -10,7 +10,6 @@ from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.wire import Call, Reply
 
 routes = Routes()
-API_VERSIONS = ["2025-04-01", "2024-11-01", "2024-07-01", "2023-09-01", "2020-06-01"]
 SERVED = {
     "Microsoft.Compute": [
         "virtualMachines",
@@ -153,7 +152,7 @@ def _provider(call: Call, name: str) -> dict[str, Any]:
         "id": f"/subscriptions/{call.cloud.identity.subscription_id}/providers/{name}",
         "namespace": name,
         "resourceTypes": [
-            {"resourceType": kind, "locations": locations, "apiVersions": API_VERSIONS}
+            {"resourceType": kind, "locations": locations, "apiVersions": errors.API_VERSIONS}
             for kind in SERVED.get(name, [])
         ],
         "registrationPolicy": "RegistrationRequired",

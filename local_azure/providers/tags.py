@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from local_azure import errors
-from local_azure.providers.common import check_tags
-from local_azure.route import Routes
+from local_azure.providers.common import check_tags, page
+from local_azure.route import SUBSCRIPTION, Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
 
@@ -49,6 +50,30 @@ def delete_tags(call: Call) -> Reply:
     """Remove all tags of a scope."""
     _write(call, _target(call), {})
     return Reply(200)
+
+
+@routes.on("GET", SUBSCRIPTION + "/tagNames")
+def list_names(call: Call) -> Reply:
+    """Every tag name in use, with its values and how many resources carry each."""
+    counted: dict[str, Counter[str]] = {}
+    for resource in call.cloud.store.find_all():
+        for name, value in resource.tags.items():
+            counted.setdefault(name, Counter())[value] += 1
+    return page(call, [(name, _name(call, name, values)) for name, values in counted.items()])
+
+
+def _name(call: Call, name: str, values: Counter[str]) -> dict[str, Any]:
+    own = f"/subscriptions/{call.params['subscription']}/tagNames/{name}"
+    shown = [
+        {
+            "id": f"{own}/tagValues/{value}",
+            "tagValue": value,
+            "count": {"type": "Total", "value": count},
+        }
+        for value, count in sorted(values.items())
+    ]
+    total = {"type": "Total", "value": values.total()}
+    return {"id": own, "tagName": name, "count": total, "values": shown}
 
 
 def _target(call: Call) -> Resource:

@@ -91,9 +91,7 @@ def restart(call: Call) -> Reply:
     if joined:
         return operation_reply(call, joined, 202)
     if vm.hidden.get("power") != "running":
-        raise errors.not_allowed(
-            f"Operation 'restart' is not allowed on VM '{vm.name}' since the VM is not running."
-        )
+        raise errors.not_allowed("The operation requires the VM to be running (or set to run).")
     switch_off(call.cloud, vm, is_orderly=True)
     set_state(call.cloud, vm, call.cloud.clock.now(), provisioning="Updating")
     took = call.cloud.durations

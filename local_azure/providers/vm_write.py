@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import copy
-import uuid
-from typing import Any
 
 from local_azure import errors
-from local_azure.catalog import Size
 from local_azure.errors import AzureError
 from local_azure.operations import Operation
 from local_azure.providers import life, vm_checks
 from local_azure.providers.common import (
-    DISK,
     VM,
     check_preconditions,
     check_same_location,
@@ -22,6 +18,7 @@ from local_azure.providers.common import (
     operation_reply,
     touch,
 )
+from local_azure.providers.vm_model import Json, fill, make_disk, show_os_disk
 from local_azure.providers.vm_power import WEAK, take_turn
 from local_azure.providers.vm_states import set_state, switch_off
 from local_azure.providers.vm_view import show_vm
@@ -31,8 +28,6 @@ from local_azure.state import Resource
 from local_azure.wire import Call, Reply
 
 routes = Routes()
-Json = dict[str, Any]
-DEFAULT_DISK_SKU = "Premium_LRS"
 
 
 @routes.on("PUT", ONE)
@@ -46,6 +41,8 @@ def put_vm(call: Call) -> Reply:
         raise errors.conflict()
     check_same_location(call, existing)
     existing.body["tags"] = check_tags(call.body.get("tags"))
+    if existing.properties["provisioningState"] == "Failed" and not existing.hidden.get("power"):
+        return _create_again(call, existing)
     return _update(call, existing)
 
 
@@ -93,12 +90,11 @@ def _create(call: Call) -> Reply:
     references = (given.get("networkProfile") or {}).get("networkInterfaces") or []
     nics = vm_checks.check_nics(call, vm, references)
     vm_checks.check_quota(cloud, size, vm.location)
-    disk = _make_disk(call, vm, storage.get("osDisk") or {}, disk_gib)
-    _fill(vm, given, size, version)
-    vm.properties["storageProfile"]["osDisk"] = _os_disk(storage.get("osDisk") or {}, disk)
+    disk = make_disk(call, vm, storage.get("osDisk") or {}, disk_gib)
+    fill(vm, given, size, version)
+    vm.properties["storageProfile"]["osDisk"] = show_os_disk(storage.get("osDisk") or {}, disk)
     vm.hidden |= {
         "custom_data": profile.get("customData"),
-        "created": cloud.clock.now(),
         "generation": "V1" if storage["imageReference"]["sku"].endswith("lts") else "V2",
         "os_version": ".".join(version.split(".")[:2]),
         "boot": None,
@@ -114,6 +110,21 @@ def _create(call: Call) -> Reply:
     return operation_reply(call, operation, 201, show_vm(cloud, vm, call.api_version))
 
 
+def _create_again(call: Call, vm: Resource) -> Reply:
+    """A create that failed left the VM's record: the same PUT tries again with what it has."""
+    _refuse_changes(vm, call.properties)
+    asked = (call.properties.get("hardwareProfile") or {}).get("vmSize")
+    size = vm_checks.check_size(
+        call, asked or vm.properties["hardwareProfile"]["vmSize"], vm.location
+    )
+    vm_checks.check_quota(call.cloud, size, vm.location)
+    vm.properties["hardwareProfile"]["vmSize"] = size.name
+    _take_delete_options(vm, call.properties)
+    set_state(call.cloud, vm, call.cloud.clock.now(), provisioning="Creating")
+    operation = _begin_create(call, vm)
+    return operation_reply(call, operation, 200, show_vm(call.cloud, vm, call.api_version))
+
+
 def _begin_create(call: Call, vm: Resource) -> Operation:
     took, now = call.cloud.durations, call.cloud.clock.now()
     power_on = min(took.of("vm", "create_power_on"), took.of("vm", "create_ssh_open"))
@@ -125,86 +136,6 @@ def _begin_create(call: Call, vm: Resource) -> Operation:
     ]
     data = {"ssh_open_at": now + took.of("vm", "create_ssh_open"), "power_before": None}
     return call.cloud.operations.begin(Operation("vm.create", vm.id, vm.location, now, steps, data))
-
-
-def _fill(vm: Resource, given: Json, size: Size, version: str) -> None:
-    """The properties as Azure shows them: what was given, completed; no secrets."""
-    profile = {
-        k: v for k, v in given["osProfile"].items() if k not in ("customData", "adminPassword")
-    }
-    linux = profile.get("linuxConfiguration") or {}
-    linux.setdefault("disablePasswordAuthentication", False)
-    linux.setdefault("provisionVMAgent", True)
-    linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})
-    profile["linuxConfiguration"] = linux
-    profile.setdefault("secrets", [])
-    profile.setdefault("allowExtensionOperations", True)
-    profile["requireGuestProvisionSignal"] = True
-    image = {**given["storageProfile"]["imageReference"], "exactVersion": version}
-    vm.body["properties"] = {
-        "vmId": vm.hidden["guid"],
-        "hardwareProfile": {**given["hardwareProfile"], "vmSize": size.name},
-        "storageProfile": {"imageReference": image, "osDisk": {}, "dataDisks": []},
-        "osProfile": profile,
-        "networkProfile": {
-            "networkInterfaces": given["networkProfile"]["networkInterfaces"],
-        },
-    }
-    for name in ("securityProfile", "diagnosticsProfile", "priority"):
-        if name in given:
-            vm.properties[name] = given[name]
-    vm.properties["provisioningState"] = "Creating"
-
-
-def _make_disk(call: Call, vm: Resource, given: Json, size_gib: int) -> Resource:
-    guid = str(uuid.uuid4())
-    name = given.get("name") or f"{vm.name}_OsDisk_1_{guid.replace('-', '')}"
-    disk_id = vm.id.replace(f"/{VM}/{vm.name}", f"/{DISK}/{name}")
-    if call.cloud.store.get(disk_id):
-        raise AzureError(
-            409,
-            "ConflictingUserInput",
-            f"Disk {name} already exists in resource group {vm.group.upper()}. Only CreateOption."
-            "Attach is supported.",
-            target="/properties/creationData/createOption",
-        )
-    sku = (given.get("managedDisk") or {}).get("storageAccountType", DEFAULT_DISK_SKU)
-    now = call.cloud.clock.now()
-    body = {
-        "name": name,
-        "id": disk_id,
-        "type": DISK,
-        "location": vm.location,
-        # An implicit disk starts with its VM's tags (hashicorp/terraform-provider-azurerm#8162).
-        "tags": dict(vm.tags),
-        "sku": {"name": sku, "tier": sku.partition("_")[0]},
-        "managedBy": vm.id,
-        "properties": {
-            "osType": "Linux",
-            "creationData": {"createOption": "FromImage"},
-            "diskSizeGB": size_gib,
-            "provisioningState": "Succeeded",
-            "diskState": "Attached",
-        },
-    }
-    hidden = {"guid": guid, "created": now, "used_by": vm.hidden["guid"], "pool": _pool(vm)}
-    return Resource(disk_id, DISK, body, hidden)
-
-
-def _pool(vm: Resource) -> str | None:
-    return next((v for k, v in vm.tags.items() if k.lower() == "waa-pool"), None)
-
-
-def _os_disk(given: Json, disk: Resource) -> Json:
-    return {
-        "osType": "Linux",
-        "name": disk.name,
-        "createOption": "FromImage",
-        "caching": given.get("caching", "ReadWrite"),
-        "managedDisk": {"storageAccountType": disk.body["sku"]["name"], "id": disk.id},
-        "deleteOption": given.get("deleteOption", "Detach"),
-        "diskSizeGB": disk.properties["diskSizeGB"],
-    }
 
 
 def _update(call: Call, vm: Resource) -> Reply:

@@ -46,13 +46,24 @@ def list_all(call: Call) -> Reply:
 @routes.on("GET", LOCATION + "/virtualMachines")
 def list_location(call: Call) -> Reply:
     """The VMs of a region."""
-    return _list(call, None, _region(call))
+    return _list(call, None, _region(call, "virtualMachines"))
 
 
 @routes.on("GET", LOCATION + "/vmSizes")
 def list_sizes(call: Call) -> Reply:
     """The sizes of a region (the old list, without restrictions)."""
-    _region(call)
+    _region(call, "vmSizes")
+    return _sizes(call)
+
+
+@routes.on("GET", ONE + "/vmSizes")
+def list_sizes_of_vm(call: Call) -> Reply:
+    """The sizes that a VM can be given: any host has room for each."""
+    call.need(VM)
+    return _sizes(call)
+
+
+def _sizes(call: Call) -> Reply:
     value = [
         {
             "name": size.name,
@@ -80,14 +91,9 @@ def _list(call: Call, group: str | None, region: str | None = None) -> Reply:
     return page(call, shown)
 
 
-def _region(call: Call) -> str:
+def _region(call: Call, kind: str) -> str:
     asked = call.params["location"]
     known = call.cloud.catalog.region(asked)
     if known is None:
-        raise errors.gateway(
-            400,
-            "NoRegisteredProviderFound",
-            f"No registered resource provider found for location '{asked}' and API version "
-            f"'{call.api_version}' for type 'locations'.",
-        )
+        raise errors.no_provider(call, asked, f"locations/{kind}")
     return known

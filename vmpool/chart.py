@@ -15,6 +15,7 @@ from vmpool.timing import Span, makespan_seconds, minutes
 
 WIDTH, LEFT, TOP, LANE, GAP = 960, 130, 54, 16, 8
 """Pixels: the picture, the space for names, for the title, a bar's height, between workers."""
+LEGEND_LEFT, LEGEND_ROW = 16, 18
 LETTER = 6.2
 """Pixels of one letter at font size 11, to know which labels fit into their bars."""
 
@@ -61,9 +62,9 @@ def svg(title: str, spans: Sequence[Span]) -> str:
             body += [_bar(span, origin, total, y) for span in lane if origin]
             y += LANE + 2
         y += GAP
-    height = y + 34
-    parts = [*_frame(title, height), *_axis(total, height), *body, *_legend(finished, height)]
-    return "\n".join([*parts, "</svg>"])
+    legend, rows = _legend(finished, y)
+    height = y + 14 + rows * LEGEND_ROW
+    return "\n".join([*_frame(title, height), *_axis(total, y), *body, *legend, "</svg>"])
 
 
 def markdown(title: str, spans: Sequence[Span]) -> str:
@@ -118,28 +119,31 @@ def _text(x: float, y: float, text: str, *, anchor: str = "start", colour: str =
     return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
 
 
-def _axis(total: float, height: int) -> list[str]:
-    """Vertical lines at round minutes, at most ten of them."""
+def _axis(total: float, bottom: int) -> list[str]:
+    """Vertical lines at round minutes down to `bottom`, at most ten of them."""
     steps = (10, 30, 60, 120, 300, 600, 1200, 3600, 7200, 36000)
     step = next((step for step in steps if total / step <= 10), steps[-1])  # noqa: PLR2004 # ten lines
     lines = []
     for seconds in range(0, int(total) + 1, step):
         x = _x(seconds, total)
         lines.append(
-            f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height - 30}" stroke="#e4e7eb"/>'
+            f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{bottom}" stroke="#e4e7eb"/>'
         )
         lines.append(_text(x, TOP - 10, minutes(seconds), anchor="middle", colour="#52606d"))
     return lines
 
 
-def _legend(spans: Sequence[Span], height: int) -> list[str]:
-    """A swatch per phase that occurs, in the order of the phases."""
+def _legend(spans: Sequence[Span], top: int) -> tuple[list[str], int]:
+    """A swatch per phase that occurs, in the order of the phases, and how many rows they take."""
     present = {span.phase for span in spans}
-    shown, x = [], 16.0
-    for phase in Phase:
-        if phase in present:
-            swatch = f'<rect x="{x:.1f}" y="{height - 20}" width="10" height="10" rx="2"'
-            shown.append(f'{swatch} fill="{COLOURS[phase]}"/>')
-            shown.append(_text(x + 14, height - 11, phase.value))
-            x += 26 + len(phase.value) * LETTER
-    return shown
+    shown, x, row = [], float(LEGEND_LEFT), 0
+    for phase in (phase for phase in Phase if phase in present):
+        width = 26 + len(phase.value) * LETTER
+        if x + width > WIDTH and x > LEGEND_LEFT:
+            x, row = float(LEGEND_LEFT), row + 1
+        y = top + 10 + row * LEGEND_ROW
+        swatch = f'<rect x="{x:.1f}" y="{y}" width="10" height="10" rx="2"'
+        shown.append(f'{swatch} fill="{COLOURS[phase]}"/>')
+        shown.append(_text(x + 14, y + 9, phase.value))
+        x += width
+    return shown, row + 1

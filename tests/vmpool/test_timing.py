@@ -20,6 +20,7 @@ from vmpool.timing import (
     rows,
 )
 
+SVG = "{http://www.w3.org/2000/svg}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -85,16 +86,27 @@ def test_minutes_and_seconds_add_up(seconds: float) -> None:
 
 def test_the_chart_is_well_formed_and_escapes_what_it_shows() -> None:
     root = ET.fromstring(svg("a <title>", SPANS))  # noqa: S314 # our own text
-    titles = [item.text for item in root.iter("{http://www.w3.org/2000/svg}title")]
+    titles = [item.text for item in root.iter(f"{SVG}title")]
     assert len(titles) == len(SPANS)
     assert "p1-01: wait-for-waa 19:50 Windows <froze>" in titles
 
 
 def test_overlapping_phases_are_drawn_in_lanes_of_their_own() -> None:
     root = ET.fromstring(svg("t", SPANS[:2]))  # noqa: S314 # our own text
-    bars = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("height") == "16"]
+    bars = [r for r in root.iter(f"{SVG}rect") if r.get("height") == "16"]
     assert len({bar.get("y") for bar in bars}) == 2
 
 
 def test_a_chart_of_nothing_is_still_a_picture() -> None:
     assert markdown("t", []).startswith("![t](data:image/svg+xml;base64,")
+
+
+def test_with_every_phase_nothing_is_drawn_outside_the_picture() -> None:
+    spans = [span("p1-00", phase, i * 10, i * 10 + 9) for i, phase in enumerate(Phase)]
+    root = ET.fromstring(svg("t", spans))  # noqa: S314 # our own text
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for swatch in (r for r in root.iter(f"{SVG}rect") if r.get("height") == "10"):
+        assert float(swatch.get("x", 0)) < width - 60
+        assert float(swatch.get("y", 0)) + 10 < height
+    legend = {text.text for text in root.iter(f"{SVG}text")}
+    assert {phase.value for phase in Phase} <= legend

@@ -17,8 +17,9 @@ from prefect.client.schemas.schedules import IntervalSchedule
 
 TAG = "waa"
 """Every deployment of ours bears it."""
-SHORTEST = timedelta(seconds=10)
-"""A run takes seconds of two cores to start: more often would leave the machine to nothing else."""
+SHORTEST = timedelta(seconds=30)
+"""A run costs 4 CPU seconds, most of them imports: every 10 s, an idle laptop would lose 40 % of a
+core to it, and on two busy cores runs that somebody waits for would queue behind it."""
 
 
 def local_interval(interval: timedelta, speed: float) -> timedelta:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -105,16 +106,27 @@ class Child:
         """End it and whatever it started, in order at first, then by force.
 
         Args:
-            number: the signal that it takes as a wish to end.
-            seconds: wall seconds that it gets.
+            number: the signal that it takes as a wish to end; what it started gets SIGTERM.
+            seconds: wall seconds that it gets, and then what it started.
         """
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal_group(signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while self._signal_group(0) and time.monotonic() < deadline:
+            time.sleep(POLL_WALL_SECONDS)
+        self._signal_group(signal.SIGKILL)
         self._process.wait()
+
+    def _signal_group(self, number: int) -> bool:
+        """Signal it and all that it started; whether any of them is left."""
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def tail(self) -> str:
         """The end of its output, with the path of all of it."""

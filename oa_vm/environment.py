@@ -63,6 +63,8 @@ def server_variables(settings: Settings, url: str) -> dict[str, str]:
         # The UI asks port 4200 otherwise, wherever the server is.
         "PREFECT_SERVER_UI_API_URL": url,
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
+        # Five minutes by default: so long a killed auto-pause would keep the next ones away.
+        "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "60",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_LEVEL": "WARNING",
     }

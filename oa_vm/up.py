@@ -90,6 +90,7 @@ class _Up:
         from deployments.work_pool import ensure_work_pool  # noqa: PLC0415 # same
 
         asyncio.run(ensure_work_pool())
+        self._close_runs("its Prefect worker was killed")
         deploy = self._start_deploy(url)
         try:
             code = deploy.wait(self._end)
@@ -100,6 +101,14 @@ class _Up:
         found = stack.local_status(self._settings)
         if found and self._settings.cloud is CloudKind.LOCAL and not self._end.is_made():
             asyncio.run(fit_to_speed(found.speed))
+
+    def _close_runs(self, reason: str) -> None:
+        """Only on a server of ours: on another one, other Prefect workers may serve the pool."""
+        from deployments.interrupted import close_interrupted_runs  # noqa: PLC0415 # as above
+
+        if self._server and prefect_server.is_healthy(self._settings, self._server):
+            for name in asyncio.run(close_interrupted_runs(reason)):
+                _say(f"Run '{name}' is cut off: {reason}. Running it again completes it.")
 
     def _start_deploy(self, url: str) -> Child:
         file = deployments_file()
@@ -156,6 +165,9 @@ class _Up:
         if self._worker:
             self._worker.stop(signal.SIGINT, WORKER_STOP_WALL_SECONDS)
             stopped.append(self._worker.name)
+        if self._worker and self._server:
+            with stack.configured(self._settings, self._server.url):
+                self._close_runs("oa-vm up was stopped")
         if self._server and prefect_server.stop(self._settings):
             stopped.append("Prefect server")
         if self._settings.cloud is CloudKind.LOCAL and stack.local_status(self._settings):

@@ -57,6 +57,7 @@ IN_GROUP = (
 )
 """What we do inside the resource group."""
 FEWEST_SHOWN = 3
+SIGN_IN = "credentials and subscription"
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,22 @@ class Check:
 
 
 def run_all(cloud: Cloud) -> list[Check]:
-    """Every check, in the order in which a run needs them."""
+    """Every check, in the order in which a run needs them.
+
+    Nothing more is asked of an Azure that does not let us in: it would say the same seven times.
+    """
+    caller = _guarded(cloud, "SSH source", check_caller)
+    first = _guarded(cloud, SIGN_IN, check_subscription)
+    if not first.is_ok:
+        return [first, caller]
     steps: list[tuple[str, Callable[[Cloud], Check]]] = [
-        ("credentials and subscription", check_subscription),
         *((f"provider {name}", _provider_check(name)) for name in NAMESPACES),
         ("permissions", check_permissions),
         ("security type", check_security_type),
         ("sizes and quota", check_places),
-        ("SSH source", check_caller),
         ("pools", check_pools),
     ]
-    return [_guarded(cloud, name, step) for name, step in steps]
+    return [first, *(_guarded(cloud, name, step) for name, step in steps), caller]
 
 
 def _guarded(cloud: Cloud, name: str, step: Callable[[Cloud], Check]) -> Check:
@@ -104,7 +110,7 @@ def check_subscription(cloud: Cloud) -> Check:
     detail = f"{found.get('displayName', '')} ({cloud.subscription_id}), {state}"
     is_ok = state == "Enabled"
     mend = "" if is_ok else "enable the subscription, or choose another in WAA_SUBSCRIPTION_ID"
-    return Check("credentials and subscription", is_ok, detail, mend)
+    return Check(SIGN_IN, is_ok, detail, mend)
 
 
 def _provider_check(namespace: str) -> Callable[[Cloud], Check]:

@@ -8,6 +8,7 @@ and a status needs neither.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Hashable
@@ -41,6 +42,10 @@ deallocate. Five seconds stay under the 15 polls a minute that a VM has."""
 FASTEST_POLL_WALL_SECONDS = 0.05
 LIVENESS_WALL_SECONDS = 2.0
 NOT_RUNNING = "local Azure is not running: oa-vm local start"
+
+
+# Every failure is translated into one line; azure-identity would log a page at each try.
+logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
 
 
 @dataclass(eq=False)

@@ -111,6 +111,10 @@ SIGN_IN = (
     "or name a credentials block in WAA_CREDENTIALS_BLOCK"
 )
 
+SIGN_IN_REFUSED = re.compile(r"AADSTS\d+[^\n]*|invalid_client[^\n]*|unauthorized_client[^\n]*")
+"""Microsoft Entra's own codes: somebody answered, and said no."""
+SIGN_IN_UNREACHABLE = re.compile(r"HTTPSConnection|Failed to resolve|Max retries exceeded")
+
 FORBIDDEN, NOT_FOUND, CONFLICT, TOO_MANY = 403, 404, 409, 429
 UNAUTHORIZED, REQUEST_TIMEOUT, SERVER_ERRORS = 401, 408, 500
 
@@ -141,10 +145,25 @@ def translate(error: AzureError, what: str) -> VmPoolError:
     if isinstance(error, HttpResponseError) and error.response is not None:
         return _refusal(error, what)
     if isinstance(error, ClientAuthenticationError):
-        return CredentialsError(f"{what}: {one_line(str(error))}: {SIGN_IN}")
+        return _sign_in_failure(str(error), what)
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return CloudUnreachableError(f"{what}: Azure did not answer: {one_line(str(error))}")
     return PermanentError(f"{what}: {one_line(str(error))}")
+
+
+def _sign_in_failure(text: str, what: str) -> VmPoolError:
+    """azure-identity tells of every credential that it tried, a page of text: one line is enough.
+
+    Args:
+        text: what it says.
+        what: what was being done.
+    """
+    refused = SIGN_IN_REFUSED.search(text)
+    if refused:
+        return CredentialsError(f"sign-in was refused: {one_line(refused.group())}: {SIGN_IN}")
+    if SIGN_IN_UNREACHABLE.search(text):
+        return CloudUnreachableError(f"{what}: Azure's sign-in did not answer: are you online?")
+    return CredentialsError(f"no credentials for Azure were found: {SIGN_IN}")
 
 
 def azure_code(error: BaseException) -> str:

@@ -20,7 +20,13 @@ from azure.identity import CredentialUnavailableError
 
 from vmpool import errors as ours
 from vmpool.arm.errors import azure_code, translate, translated
-from vmpool.errors import CapacityError, CloudUnreachableError, CredentialsError, TransientError
+from vmpool.errors import (
+    CapacityError,
+    CloudUnreachableError,
+    CredentialsError,
+    TransientError,
+    VmPoolError,
+)
 
 CASES = json.loads((Path(__file__).parent / "cases" / "errors.json").read_text())
 RECORDINGS = Path(__file__).parents[2] / "wire" / "recordings"
@@ -94,4 +100,40 @@ def test_what_is_no_answer_at_all_means_that_nothing_is_known(
 ) -> None:
     error = translate(raised, "list VMs")
     assert type(error) is expected
+    assert "\n" not in str(error)
+
+
+CHAIN = """DefaultAzureCredential failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tEnvironmentCredential: {}
+\tAzureCliCredential: Azure CLI not found on path
+To mitigate this issue, please refer to the troubleshooting guidelines here"""
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "words"),
+    [
+        (
+            CHAIN.format("Environment variables are not fully configured."),
+            CredentialsError,
+            "no credentials for Azure were found: sign in with az login",
+        ),
+        (
+            CHAIN.format("Authentication failed: AADSTS7000215: Invalid client secret provided."),
+            CredentialsError,
+            "sign-in was refused: AADSTS7000215: Invalid client secret provided.",
+        ),
+        (
+            CHAIN.format("HTTPSConnection(host='login.microsoftonline.com'): Failed to resolve"),
+            CloudUnreachableError,
+            "sign-in did not answer",
+        ),
+    ],
+)
+def test_a_page_about_credentials_becomes_one_line(
+    told: str, kind: type[VmPoolError], words: str
+) -> None:
+    error = translate(ClientAuthenticationError(told), "list VMs")
+    assert type(error) is kind
+    assert words in str(error)
     assert "\n" not in str(error)

@@ -103,13 +103,19 @@ class CloudClock:
         """Let `seconds` pass at once; what becomes due on the way happens in its order."""
         goal = self.now() + seconds
         self.skipped += seconds
-        while (due := self._next_due()) is not None and due <= goal:
+        while (due := self.next_due()) is not None and due <= goal:
             self._jump(max(due, self.now()))
             self._run_due()
             for _ in range(SETTLE_ROUNDS):
                 await asyncio.sleep(0)
         self._jump(max(goal, self.now()))
         self._arm()
+
+    def next_due(self) -> float | None:
+        """When something next happens; None while nothing waits for the clock."""
+        while self._timers and self._timers[0].callback is None:
+            heapq.heappop(self._timers)
+        return self._timers[0].due if self._timers else None
 
     def start(self) -> None:
         """Begin to keep the time on disk; needs a running loop."""
@@ -141,16 +147,11 @@ class CloudClock:
         scratch.write_text(json.dumps({"covered": moment, "skipped": self.skipped}))
         scratch.replace(self._file)
 
-    def _next_due(self) -> float | None:
-        while self._timers and self._timers[0].callback is None:
-            heapq.heappop(self._timers)
-        return self._timers[0].due if self._timers else None
-
     def _arm(self) -> None:
         if self._wakeup:
             self._wakeup.cancel()
             self._wakeup = None
-        due = self._next_due()
+        due = self.next_due()
         if due is not None and self._frozen_at is None:
             wall = max(0.0, (due - self.now()) / self._speed)
             self._wakeup = asyncio.get_running_loop().call_later(wall, self._on_wakeup)
@@ -161,7 +162,7 @@ class CloudClock:
         self._arm()
 
     def _run_due(self) -> None:
-        while (due := self._next_due()) is not None and due <= self.now():
+        while (due := self.next_due()) is not None and due <= self.now():
             callback = heapq.heappop(self._timers).callback
             if callback:
                 callback(due)

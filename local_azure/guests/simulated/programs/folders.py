@@ -119,7 +119,7 @@ def _place(run: Run, source: str, target: str) -> Path:
 async def ls(run: Run) -> int:
     """`ls [-a] [-l] [PATH...]`: names, one a line; `-l` adds kind, owner and size."""
     options, code = LS.parse("ls", run.arguments), 0
-    for path in options.rest or ["."]:
+    for path in sorted(options.rest) or ["."]:
         try:
             target = may_read(run, path)
             names = [path]

@@ -51,10 +51,11 @@ def pool_create(
         min_ready=workers if min_ready is None else min_ready,
     )
     check_spec(spec)
+    observed = _look_first(settings)
     if dry_run:
         from oa_vm.preview import places_for  # noqa: PLC0415 # imports Azure's SDK
 
-        actions = plan_create(spec, _observe(settings))
+        actions = plan_create(spec, observed)
         _print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
         return
     parameters = {
@@ -77,8 +78,9 @@ def pool_resume(
 ) -> None:
     """Bring every worker of a pool to ready by the shortest path."""
     settings = load_settings(pool=pool)
+    observed = _existing(settings)
     if dry_run:
-        _print_plan(settings.pool, plan_resume(_existing(settings)), as_json=as_json)
+        _print_plan(settings.pool, plan_resume(observed), as_json=as_json)
         return
     parameters = {
         "pool": settings.pool,
@@ -91,8 +93,9 @@ def pool_resume(
 def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False) -> None:
     """Power Windows off in order and deallocate every VM of a pool."""
     settings = load_settings(pool=pool)
+    observed = _existing(settings)
     if dry_run:
-        _print_plan(settings.pool, plan_pause(_existing(settings)), as_json=as_json)
+        _print_plan(settings.pool, plan_pause(observed), as_json=as_json)
         return
     _print_status(run_flow(settings, "pool-pause", {"pool": settings.pool}), as_json=as_json)
 
@@ -147,8 +150,21 @@ def _observe(settings: Settings) -> Observed:
     return observe_pool(settings)
 
 
+def _look_first(settings: Settings) -> Observed:
+    """The pool before anything is changed; a local Azure that does not run is started.
+
+    What can't work fails here within a second, not after the start of a Prefect server.
+    """
+    from oa_vm.stack import ensure_local_azure  # noqa: PLC0415 # --help is quick without it
+
+    if ensure_local_azure(settings):
+        err.print("Local Azure was started in the background; oa-vm down stops it.")
+    return _observe(settings)
+
+
 def _existing(settings: Settings) -> Observed:
-    observed = _observe(settings)
+    """The pool before anything is changed, which must exist."""
+    observed = _look_first(settings)
     if observed.is_absent:
         raise NotFoundError(no_pool(settings.pool))
     return observed

@@ -16,6 +16,10 @@ from vmpool.timing import Listener, Span, minutes
 
 EXPECTED_PHASES = {"pool-create": 9, "pool-resume": 8, "pool-pause": 2, "pool-cleanup": 1}
 """Phases that a worker goes through, by flow: how long its bar is."""
+POOL_PHASES = frozenset({Phase.FIND_CAPACITY, Phase.DELETE_NETWORK})
+"""Phases of the pool as a whole: its bar has one step."""
+LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
+"""A worker is there when one of these is done, however short its way was."""
 
 
 class Board:
@@ -39,13 +43,13 @@ class Board:
     def listen(self, span: Span) -> None:
         """Take in the start or end of a phase."""
         with self._lock:
-            row = self._row(span.worker)
+            row = self._row(span)
             running = self._running[span.worker]
             if span.ended is None:
                 running.append(span.phase)
             else:
                 running.remove(span.phase)
-                self._progress.advance(row, 0 if span.error else 1)
+                self._advance(row, span)
             self._progress.update(row, phase=self._words(span, running))
 
     def tick(self) -> None:
@@ -56,10 +60,20 @@ class Board:
                     elapsed = (time.monotonic() - self._began[worker]) * self._speed
                     self._progress.update(row, elapsed_text=minutes(elapsed))
 
-    def _row(self, worker: str) -> TaskID:
+    def _advance(self, row: TaskID, span: Span) -> None:
+        if span.error:
+            return
+        if span.phase in LAST_PHASES:
+            self._progress.update(row, completed=self._progress.tasks[row].total)
+        else:
+            self._progress.advance(row)
+
+    def _row(self, span: Span) -> TaskID:
+        worker = span.worker
         if worker not in self._rows:
+            total = 1 if span.phase in POOL_PHASES else self._expected
             self._rows[worker] = self._progress.add_task(
-                worker, total=self._expected, phase="", elapsed_text="0:00"
+                worker, total=total, phase="", elapsed_text="0:00"
             )
             self._running[worker] = []
             self._began[worker] = time.monotonic()

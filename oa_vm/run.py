@@ -37,13 +37,15 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
 
         spans: list[Span] = []
         flow = _load(name)
-        with shown(name, err, speed(settings)) as listener, told(err):
-            token = listeners.set((listener, spans.append))
-            try:
-                result: dict[str, Any] = asyncio.run(flow(**parameters))
-            finally:
-                listeners.reset(token)
-                _print_timings(name, [span for span in spans if span.ended])
+        try:
+            with shown(name, err, speed(settings)) as listener, told(err):
+                token = listeners.set((listener, spans.append))
+                try:
+                    result: dict[str, Any] = asyncio.run(flow(**parameters))
+                finally:
+                    listeners.reset(token)
+        finally:  # below the progress, also of a run that failed
+            _print_timings(name, [span for span in spans if span.ended])
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from prefect import flow
 
 from flows.pool_pause import pool_pause
@@ -11,7 +13,7 @@ from vmpool.errors import VmPoolError
 
 @flow(name="auto-pause")
 async def auto_pause() -> list[str]:
-    """Pause every pool that is due; one that fails does not keep the others running.
+    """Pause every pool that is due, all at once; one that fails or waits holds up no other.
 
     Returns:
         Names of the pools that were due.
@@ -20,12 +22,8 @@ async def auto_pause() -> list[str]:
         VmPoolError: at least one due pool is not paused.
     """
     due = await list_due_pools()
-    failures: list[str] = []
-    for pool in due:
-        try:
-            await pool_pause(pool)
-        except VmPoolError as error:
-            failures.append(str(error))
+    ended = await asyncio.gather(*(pool_pause(pool) for pool in due), return_exceptions=True)
+    failures = [error for error in ended if isinstance(error, BaseException)]
     if failures:
-        raise VmPoolError("; ".join(failures))
+        raise VmPoolError("; ".join(str(error) or type(error).__name__ for error in failures))
     return due

@@ -32,6 +32,9 @@ async def pool_extend(pool: str | None = None, hours: float = 1.0) -> dict[str, 
     async with operation(pool) as session:
         observed = require_pool(await look(session))
         due = lifetime.extended(observed, session.clock.now(), hours)
-        names = [worker.name for worker in observed.workers]
-        await asyncio.gather(*(extend_timer(name, due) for name in names))
+        names = [worker.name for worker in observed.workers if worker.tags]
+        writes = (extend_timer(name, due) for name in names)
+        ended = await asyncio.gather(*writes, return_exceptions=True)
+        for failure in (item for item in ended if isinstance(item, BaseException)):
+            raise failure
         return await conclude("extended")

@@ -9,7 +9,7 @@ from prefect import flow
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_up
 from tasks.reconcile import Outcome, bring_up, each
-from tasks.wanted import require_pool, spec_from
+from tasks.wanted import require_pool, require_workers, spec_from
 from vmpool.plan import Action, plan_resume
 
 
@@ -30,12 +30,12 @@ async def pool_resume(
         The pool's status, as `pool-status --json` shows it.
 
     Raises:
-        NotFoundError: there is no such pool.
+        NotFoundError: there is no such pool, or only parts of one.
         VmPoolError: too few workers became ready.
     """
     async with operation(pool) as session:
         observed = require_pool(await look(session))
-        actions = plan_resume(observed)
+        actions = plan_resume(require_workers(observed))
         spec = spec_from(
             session, len(actions), auto_pause_hours=auto_pause_hours, min_ready=min_ready
         )

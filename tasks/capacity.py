@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from prefect import task
 from prefect.cache_policies import INPUTS, TASK_SOURCE
+from prefect.logging import get_run_logger
 
 from tasks.phase import RETRY_DELAYS_SECONDS, is_worth_retrying, phase_task
 from tasks.session import current
 from vmpool.arm import capacity, tagging
-from vmpool.errors import CapacityError
+from vmpool.errors import CapacityError, VmPoolError
 from vmpool.model import Offer, Phase, Place, PoolSpec
 from vmpool.placement import assign_places, rank_places
 
@@ -68,7 +69,10 @@ async def find_capacity(
 
 
 async def remember_failure(place: Place) -> None:
-    """Have every run avoid a place for a while."""
+    """Have every run avoid a place for a while; if that can't be written, this run goes on."""
     session = current()
     until = session.clock.now() + FAILURE_REMEMBERED
-    await session.call(tagging.avoid_place, session.cloud, place, until)
+    try:
+        await session.insist(tagging.avoid_place, session.cloud, place, until)
+    except VmPoolError as error:
+        get_run_logger().warning("Other runs will not know that %s is full: %s", place, error)

@@ -39,10 +39,7 @@ async def wait_for_ssh(worker: str) -> None:
     session = current()
 
     async def check() -> bool | None:
-        try:
-            await session.call(session.shell(worker).run, ["true"], timeout_seconds=10.0)
-        except GuestUnreachableError:
-            return None
+        await session.call(session.shell(worker).run, ["true"], timeout_seconds=10.0)
         return True
 
     await session.until(check, every_seconds=5, within_seconds=SSH_SECONDS, what=f"SSH of {worker}")
@@ -194,7 +191,7 @@ async def open_tunnel(worker: str) -> str:
     """
     session = current()
     tunnel = await session.call(Tunnel, session.addresses[worker], windows.WAA_PORT)
-    session.tunnels[worker] = tunnel
+    session.keep_tunnel(worker, tunnel)
     address = f"http://127.0.0.1:{tunnel.local_port}"
     try:
         async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
@@ -206,9 +203,11 @@ async def open_tunnel(worker: str) -> str:
     return address
 
 
-@phase_task(Phase.POWER_OFF_WINDOWS)
+@phase_task(Phase.POWER_OFF_WINDOWS, retry_delays=(1.0, 2.0, 5.0))
 async def power_off_windows(worker: str) -> WindowsState:
     """Power Windows off in order and check dockur's marker: without it the next start reinstalls.
+
+    Tried again for seconds only: the VM is billed while it waits to be deallocated.
 
     Args:
         worker: worker name.

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
-from tasks.phase import phase_task
+from tasks.phase import RETRY_DELAYS_SECONDS, is_worth_retrying, phase_task
 from tasks.session import Session, current
 from vmpool import lifetime, naming, tags
 from vmpool.arm import machines, network, tagging
 from vmpool.arm.machines import CreateVm, Operation
 from vmpool.arm.network import WorkerNetwork
-from vmpool.errors import PermanentError
+from vmpool.errors import PermanentError, VmPoolError
 from vmpool.guest import cloud_init
 from vmpool.guest.keys import ensure_client_key
 from vmpool.model import (
@@ -84,7 +86,7 @@ async def create_vm(worker: str, place: Place, nic_id: str, auto_pause_hours: fl
     """
     session = current()
     request = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
-    operation = await session.call(machines.begin_create, session.cloud, request)
+    operation = await session.commit(machines.begin_create, session.cloud, request)
     await finish(session, operation)
 
 
@@ -135,7 +137,7 @@ async def start_vm(worker: str, auto_pause_hours: float) -> None:
     """
     session = current()
     await mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
-    operation = await session.call(machines.begin_start, session.cloud, worker)
+    operation = await session.commit(machines.begin_start, session.cloud, worker)
     await finish(session, operation)
 
 
@@ -147,7 +149,7 @@ async def deallocate_vm(worker: str) -> None:
         worker: worker name.
     """
     session = current()
-    operation = await session.call(machines.begin_deallocate, session.cloud, worker)
+    operation = await session.commit(machines.begin_deallocate, session.cloud, worker)
     await finish(session, operation)
 
 
@@ -166,7 +168,9 @@ async def delete_worker(worker: str) -> None:
     found = next((item for item in observed.workers if item.name == worker), None)
     if found:
         _check_ours(session, found)
-        operation = await session.call(machines.begin_delete, session.cloud, worker)
+        if found.power_state not in MOVING:  # else Azure refuses the tag for as long
+            await note(worker, Intent.DELETE)
+        operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
         observed = await session.call(machines.observe, session.cloud, session.pool)
     await session.call(network.delete_parts, session.cloud, _ours(session, observed, worker))
@@ -231,16 +235,51 @@ async def mark(
         due = lifetime.deadline(now, auto_pause_hours)
         written[tags.AUTO_PAUSE_AT] = tags.format_time(due)
     vm_id = machines.vm_resource_id(session.cloud, worker)
-    await session.call(tagging.merge_tags, session.cloud, vm_id, written)
+    await session.insist(tagging.merge_tags, session.cloud, vm_id, written)
 
 
-@task(name="extend-timer", task_run_name="{worker}: extend-timer")
+async def note(
+    worker: str, intent: Intent | None = None, *, windows: WindowsState | None = None
+) -> None:
+    """Like `mark`, but on the way down: a tag that can't be written must not keep a VM running."""
+    try:
+        await mark(worker, intent, windows=windows)
+    except VmPoolError as error:
+        get_run_logger().warning("%s: its tags could not be written: %s", worker, error)
+
+
+async def admit_caller(worker: str) -> None:
+    """Let our present address use SSH: whoever resumes may be elsewhere than who created.
+
+    Args:
+        worker: worker name; one request per region serves all of them.
+    """
+    session = current()
+    source = await session.insist(network.caller_address, session.cloud)
+    await session.insist(
+        network.ensure_pool_network,
+        session.cloud,
+        session.pool,
+        session.pool_id,
+        session.regions[worker],
+        source,
+    )
+
+
+@task(
+    name="extend-timer",
+    task_run_name="{worker}: extend-timer",
+    cache_policy=NO_CACHE,
+    retries=len(RETRY_DELAYS_SECONDS),
+    retry_delay_seconds=RETRY_DELAYS_SECONDS,
+    retry_condition_fn=is_worth_retrying,
+)
 async def extend_timer(worker: str, due: datetime) -> None:
     """Move a worker's auto-pause. Not cached: it is a write."""
     session = current()
     vm_id = machines.vm_resource_id(session.cloud, worker)
     written = {tags.AUTO_PAUSE_AT: tags.format_time(due)}
-    await session.call(tagging.merge_tags, session.cloud, vm_id, written)
+    await session.commit(tagging.merge_tags, session.cloud, vm_id, written)
 
 
 async def settled(worker: str) -> Worker | None:

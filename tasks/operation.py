@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 from prefect import get_client, runtime
 from prefect.logging import get_run_logger
 
@@ -19,14 +20,16 @@ from tasks.report import publish
 from tasks.session import Session, entered, listeners
 from vmpool.arm.clients import connect
 from vmpool.arm.machines import observe
-from vmpool.errors import TransientError, VmPoolError
+from vmpool.errors import VmPoolError
 from vmpool.model import Observed, PowerState
 from vmpool.plan import check_identity
 from vmpool.settings import Settings, check_pool_name, load_settings
 from vmpool.timing import Recorder
 
 ASKS_FOR_UNKNOWN = 3
-"""How often a missing power state is asked again: Azure sometimes omits it for a moment."""
+"""How often a missing power state is asked for: Azure sometimes omits it for a moment."""
+UNKNOWN_CLOUD_SECONDS = 3.0
+"""That moment."""
 
 
 def run_name() -> str:
@@ -53,8 +56,8 @@ async def operation(pool: str | None, settings: Settings | None = None) -> Async
         with entered(await _session(settings, name)) as session:
             try:
                 yield session
-            except VmPoolError as error:
-                get_run_logger().error("%s", error)
+            except Exception as error:
+                get_run_logger().error("%s", error, exc_info=not isinstance(error, VmPoolError))
                 emit_pool_event(name, "failed", {"flow": _flow(), "error": str(error)})
                 raise
             finally:
@@ -84,21 +87,15 @@ async def look(session: Session) -> Observed:
     Raises:
         PermanentError: resources of two pools carry the same name.
     """
-    for _ in range(ASKS_FOR_UNKNOWN):
-        observed = await _ask(session)
+    observed = await session.insist(observe, session.cloud, session.pool)
+    for _ in range(ASKS_FOR_UNKNOWN - 1):
         if all(w.power_state is not PowerState.UNKNOWN for w in observed.workers):
             break
+        await anyio.sleep(session.clock.wall_seconds(UNKNOWN_CLOUD_SECONDS))
+        observed = await session.insist(observe, session.cloud, session.pool)
     session.pool_id = session.pool_id or check_identity(observed) or str(uuid.uuid4())
     for worker in observed.workers:
+        session.regions[worker.name] = worker.place.region
         if worker.ip and worker.tags and worker.tags.host_key:
             session.set_address(worker.name, worker.ip, worker.tags.host_key)
     return observed
-
-
-async def _ask(session: Session) -> Observed:
-    for _ in range(ASKS_FOR_UNKNOWN - 1):
-        try:
-            return await session.call(observe, session.cloud, session.pool)
-        except TransientError as error:
-            get_run_logger().warning("Asking again: %s", error)
-    return await session.call(observe, session.cloud, session.pool)

@@ -8,10 +8,11 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from tasks.events import emit_pool_event
+from tasks.machines import delete_network
 from tasks.operation import look
 from tasks.reconcile import Outcome
 from tasks.session import current
-from vmpool.errors import PermanentError
+from vmpool.errors import CapacityError, CloudUnreachableError, PermanentError, VmPoolError
 from vmpool.model import PoolState, PowerState
 from vmpool.status import document, pool_state
 
@@ -28,17 +29,42 @@ async def conclude_up(event: str, min_ready: int, outcomes: Sequence[Outcome]) -
     """End of create and resume.
 
     Raises:
-        PermanentError: fewer than `min_ready` workers are ready.
+        VmPoolError: fewer than `min_ready` workers are ready; see `_verdict` for its class.
     """
     ready = [outcome for outcome in outcomes if outcome.is_ok]
     failed = [outcome for outcome in outcomes if not outcome.is_ok]
     _say_uncleaned(failed)
     if len(ready) < min_ready:
-        raise PermanentError(
-            f"{len(ready)} of {len(outcomes)} workers are ready, {min_ready} wanted: "
-            f"{'; '.join(outcome.error for outcome in failed)}"
-        )
+        await _drop_empty_pool()
+        said = f"{len(ready)} of {len(outcomes)} workers are ready, {min_ready} wanted: "
+        said += "; ".join(outcome.error for outcome in failed)
+        raise _verdict(said, failed)
     return await conclude(event)
+
+
+def _verdict(said: str, failed: Sequence[Outcome]) -> VmPoolError:
+    """The error of an operation: its class tells the exit code.
+
+    Azure out of reach for one worker means that nobody knows what runs; a lack of capacity is the
+    operation's only if it was everybody's.
+    """
+    failures = [outcome.failure for outcome in failed]
+    if any(isinstance(failure, CloudUnreachableError) for failure in failures):
+        return CloudUnreachableError(said)
+    if all(isinstance(failure, CapacityError) for failure in failures):
+        return CapacityError(said)
+    return PermanentError(said)
+
+
+async def _drop_empty_pool() -> None:
+    """Remove the network of a pool that got no worker at all: nothing half made is left behind."""
+    session = current()
+    try:
+        observed = await look(session)
+        if not observed.workers and not any(item.worker for item in observed.leftovers):
+            await delete_network(session.pool)
+    except VmPoolError as error:
+        get_run_logger().warning("Pool %s was not looked after: %s", session.pool, error)
 
 
 def _say_uncleaned(failed: Sequence[Outcome]) -> None:

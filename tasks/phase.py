@@ -7,8 +7,9 @@ for itself; what stays true on a VM's disk is kept within one flow run (see docs
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,16 +27,34 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY_DELAYS_SECONDS = [1.0, 2.0, 5.0, 10.0, 20.0, 40.0]
-"""Wall seconds before each retry; Azure's own Retry-After is obeyed inside the SDK already."""
-RETRY_TOTAL_SECONDS = 600.0
-"""Wall seconds after its first start beyond which a phase is not tried again."""
+"""Wall seconds before each retry, on top of what Azure asked us to wait."""
+RETRY_TOTAL_SECONDS = 1800.0
+"""Wall seconds after its first start beyond which a phase is not tried again: pulls and Windows
+boots take 10 to 25 minutes, and a connection that is cut near their end must not cost the VM."""
 
 
 def is_worth_retrying(_task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Prefect's retry condition: transient, and still within the total time."""
+    return isinstance(state.data, TransientError) and _age_seconds(run) < RETRY_TOTAL_SECONDS
+
+
+def _age_seconds(run: TaskRun) -> float:
     started = run.start_time or run.expected_start_time
-    age = (datetime.now(UTC) - started).total_seconds() if started else 0.0
-    return isinstance(state.data, TransientError) and age < RETRY_TOTAL_SECONDS
+    return (datetime.now(UTC) - started).total_seconds() if started else 0.0
+
+
+async def _obey(error: TransientError) -> None:
+    """Wait as long as Azure asked, if the phase will be tried again.
+
+    The SDK obeys short waits by itself; what is left are long ones, and Prefect's own delays don't
+    know of them.
+    """
+    context, wait = TaskRunContext.get(), error.retry_after_seconds
+    if context is None or not wait:
+        return
+    has_retry = context.task_run.run_count <= context.task.retries
+    if has_retry and _age_seconds(context.task_run) + wait < RETRY_TOTAL_SECONDS:
+        await asyncio.sleep(wait)
 
 
 def _disk_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
@@ -50,13 +69,16 @@ ON_DISK: CachePolicy = CacheKeyFnPolicy(cache_key_fn=_disk_key)
 
 
 def phase_task(
-    phase: Phase, cache: CachePolicy = NO_CACHE
+    phase: Phase,
+    cache: CachePolicy = NO_CACHE,
+    retry_delays: Sequence[float] = tuple(RETRY_DELAYS_SECONDS),
 ) -> Callable[[Callable[P, Awaitable[T]]], Task[P, Any]]:
     """Make a phase's coroutine a task; its first parameter must be `worker`.
 
     Args:
         phase: which phase; also the task's name.
         cache: Prefect cache policy; nothing by default.
+        retry_delays: wall seconds before each retry.
     """
 
     def decorate(function: Callable[P, Awaitable[T]]) -> Task[P, Any]:
@@ -64,13 +86,17 @@ def phase_task(
         async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
             worker = str(kwargs.get("worker") or args[0])
             with current().recorder.span(worker, phase):
-                return await function(*args, **kwargs)
+                try:
+                    return await function(*args, **kwargs)
+                except TransientError as error:
+                    await _obey(error)
+                    raise
 
         return task(
             name=phase.value,
             task_run_name="{worker}: " + phase.value,
-            retries=len(RETRY_DELAYS_SECONDS),
-            retry_delay_seconds=RETRY_DELAYS_SECONDS,
+            retries=len(retry_delays),
+            retry_delay_seconds=list(retry_delays),
             retry_jitter_factor=0.3,
             retry_condition_fn=is_worth_retrying,
             cache_policy=cache,

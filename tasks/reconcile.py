@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 from tasks import guests, machines
 from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
-from vmpool.errors import CapacityError, VmPoolError
+from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
 from vmpool.guest.keys import new_host_key
 from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
 from vmpool.plan import Action, Verb, plan_down, plan_up
@@ -28,25 +28,42 @@ class Outcome:
 
     Attributes:
         worker: worker name.
-        error: one line if it failed, else "".
+        failure: why it failed, None if it did not.
         cleaned: whether what a failed worker had was removed or deallocated.
     """
 
     worker: str
-    error: str = ""
+    failure: Exception | None = None
     cleaned: bool = True
 
     @property
     def is_ok(self) -> bool:
         """Whether the worker reached its goal."""
-        return not self.error
+        return self.failure is None
+
+    @property
+    def error(self) -> str:
+        """One line if it failed, else ""."""
+        if self.failure is None:
+            return ""
+        kept = "" if self.cleaned else ", may still be billed"
+        return f"{self.failure or type(self.failure).__name__}{kept}"
 
 
 async def each(
     actions: Sequence[Action], step: Callable[[Action], Awaitable[Outcome]]
 ) -> tuple[Outcome, ...]:
-    """Run a step for every worker at once; one worker's failure is its outcome, not the others'."""
-    return tuple(await asyncio.gather(*(step(action) for action in actions)))
+    """Run a step for every worker at once; one worker's failure is its outcome, not the others'.
+
+    Cancelled, all are cancelled, and none outlives the operation and its lock.
+    """
+
+    async def run(action: Action) -> Outcome:
+        return await step(action)
+
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(run(action)) for action in actions]
+    return tuple(task.result() for task in running)
 
 
 async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outcome:
@@ -57,14 +74,26 @@ async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outco
         spec: what the pool shall be.
         place: where to create it, None if it exists.
     """
+    if action.verb is Verb.LEAVE:
+        return _left_alone(action)
     try:
         action = await _until_still(action, plan_up)
         await _reach_ready(action, spec, place)
-    except VmPoolError as error:
-        get_run_logger().error("%s failed: %s", action.worker, error)
-        cleaned = await _take_back(action)
-        return Outcome(action.worker, str(error), cleaned)
+    except Exception as error:  # noqa: BLE001 # a bug of ours must not let a VM bill unseen either
+        _log_failure(f"{action.worker} failed", error)
+        return Outcome(action.worker, error, await _take_back(action))
     return Outcome(action.worker)
+
+
+def _left_alone(action: Action) -> Outcome:
+    failure = PermanentError(f"{action.worker} {action.reason}")
+    return Outcome(action.worker, failure, cleaned=False)
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    """One line for what we know; the traceback of what nobody foresaw."""
+    is_known = isinstance(error, VmPoolError)
+    get_run_logger().error("%s: %s", what, error, exc_info=None if is_known else error)
 
 
 async def _until_still(action: Action, plan: Callable[[str, Worker | None], Action]) -> Action:
@@ -83,9 +112,11 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
             place = (await find_capacity(worker, spec, (worker,)))[worker]
         await _create_somewhere(worker, spec, place)
     elif action.verb is Verb.START:
+        await machines.admit_caller(worker)
         await _together(machines.start_vm(worker, spec.auto_pause_hours), inside(worker))
     else:
         await machines.mark(worker, auto_pause_hours=spec.auto_pause_hours)
+        await machines.admit_caller(worker)
         await inside(worker)
     await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
 
@@ -98,8 +129,8 @@ async def _create_somewhere(worker: str, spec: PoolSpec, place: Place) -> None:
             await _create_in(worker, spec, place)
         except CapacityError as error:
             get_run_logger().warning("%s: %s; trying the next place", worker, error)
-            await remember_failure(place)
             await machines.delete_worker(worker)
+            await remember_failure(place)
             tried.append(place)
             found = await find_capacity(worker, spec, (worker,), tuple(tried))
             place = found[worker]
@@ -111,7 +142,7 @@ async def _create_in(worker: str, spec: PoolSpec, place: Place) -> None:
     """Create while already waiting for SSH and going on inside: Azure's operation ends later."""
     session = current()
     network = await machines.create_network(worker, place)
-    host_key = session.host_keys.setdefault(worker, new_host_key())
+    host_key = session.host_keys[worker] = new_host_key()  # the next place's VM is another one
     session.set_address(worker, network.ip, host_key.public_line)
     await _together(
         machines.create_vm(worker, place, network.nic_id, spec.auto_pause_hours), inside(worker)
@@ -122,13 +153,15 @@ async def _together(*steps: Coroutine[Any, Any, Any]) -> None:
     """Run steps at once; the first failure cancels the others and is raised as it is.
 
     Azure's create and start operations end after sshd has opened: what is inside need not wait.
+    Of two failures at once a lack of capacity counts: it has a cure.
     """
     try:
         async with asyncio.TaskGroup() as group:
             for step in steps:
                 group.create_task(step)
     except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
+        full = [error for error in failures.exceptions if isinstance(error, CapacityError)]
+        raise (full or failures.exceptions)[0] from failures
 
 
 async def inside(worker: str) -> None:
@@ -137,6 +170,8 @@ async def inside(worker: str) -> None:
     await guests.prepare_docker(worker)
     await guests.pull_image(worker)
     await guests.build_image(worker)
+    current().booted.add(worker)
+    await machines.mark(worker, windows=WindowsState.BOOTING)
     await guests.start_waa(worker)
     await guests.wait_for_waa(worker)
     await guests.open_tunnel(worker)
@@ -149,13 +184,16 @@ async def _take_back(action: Action) -> bool:
         Whether it no longer bills compute; False is said loudly, and its timer stays armed.
     """
     worker = action.worker
+    current().drop_shell(worker)  # a cancelled pull would hold the connection for its whole time
     try:
-        if action.has_data:
-            await machines.deallocate_vm(worker)
-        else:
+        if not action.has_data:
             await machines.delete_worker(worker)
-    except VmPoolError as error:
-        get_run_logger().error("%s may still be billed: %s", worker, error)
+            return True
+        if action.verb is Verb.CHECK or worker in current().booted:
+            await _power_off(worker)
+        await machines.deallocate_vm(worker)
+    except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
+        _log_failure(f"{worker} may still be billed", error)
         return False
     return True
 
@@ -163,18 +201,29 @@ async def _take_back(action: Action) -> bool:
 async def bring_down(action: Action) -> Outcome:
     """Windows off in order, then deallocated; a Windows that does not obey holds nothing up."""
     worker = action.worker
+    if action.verb is Verb.LEAVE:
+        return _left_alone(action)
     try:
-        action = await _until_still(action, _plan_down)
+        action = await _until_still_down(action)
         if action.verb is not Verb.NOTHING:
-            await machines.mark(worker, Intent.PAUSE)
+            await machines.note(worker, Intent.PAUSE)
         if action.verb is Verb.PAUSE:
             await _power_off(worker)
         if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):
             await machines.deallocate_vm(worker)
-    except VmPoolError as error:
-        get_run_logger().error("%s is not paused: %s", worker, error)
-        return Outcome(worker, str(error), cleaned=False)
+    except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
+        _log_failure(f"{worker} is not paused", error)
+        return Outcome(worker, error, cleaned=False)
     return Outcome(worker)
+
+
+async def _until_still_down(action: Action) -> Action:
+    """Like `_until_still`, but what never comes to rest is deallocated all the same."""
+    try:
+        return await _until_still(action, _plan_down)
+    except PhaseTimeoutError as error:
+        get_run_logger().warning("%s; it is deallocated as it is", error)
+        return Action(action.worker, Verb.DEALLOCATE, "keeps moving")
 
 
 def _plan_down(worker: str, found: Worker | None) -> Action:
@@ -184,17 +233,17 @@ def _plan_down(worker: str, found: Worker | None) -> Action:
 async def _power_off(worker: str) -> None:
     try:
         windows = await guests.power_off_windows(worker)
-    except VmPoolError as error:
+    except Exception as error:  # noqa: BLE001 # nothing at all may hold the deallocation up
         get_run_logger().warning("%s: Windows was not powered off in order: %s", worker, error)
         windows = WindowsState.UNKNOWN
-    await machines.mark(worker, windows=windows)
+    await machines.note(worker, windows=windows)
 
 
 async def remove(action: Action) -> Outcome:
     """Delete one worker with all its parts."""
     try:
         await machines.delete_worker(action.worker)
-    except VmPoolError as error:
-        get_run_logger().error("%s is not deleted: %s", action.worker, error)
-        return Outcome(action.worker, str(error), cleaned=False)
+    except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
+        _log_failure(f"{action.worker} is not deleted", error)
+        return Outcome(action.worker, error, cleaned=False)
     return Outcome(action.worker)

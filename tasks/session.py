@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,12 @@ from anyio import CapacityLimiter, to_thread
 from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import list_workers
 from vmpool.clock import CloudClock
-from vmpool.errors import GuestUnreachableError, PhaseTimeoutError
+from vmpool.errors import (
+    CloudUnreachableError,
+    GuestUnreachableError,
+    PhaseTimeoutError,
+    TransientError,
+)
 from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
@@ -37,6 +42,10 @@ MAX_THREADS = 256
 """Blocking SDK and SSH calls at once: two per worker at the largest pool, with room."""
 FEWEST_WALL_SECONDS = 0.2
 """Never poll a worker more often than this, however fast the local clock runs."""
+SHORTEST_LIMIT_WALL_SECONDS = 30.0
+"""No limit is shorter on the wall, however fast the local clock runs: real work must fit."""
+INSIST_DELAYS_SECONDS = (1.0, 2.0, 5.0)
+"""Wall seconds before each new try of a call that belongs to no phase."""
 
 listeners: ContextVar[Sequence[Listener]] = ContextVar("listeners", default=())
 """Who wants to see the phases live; set by the command line before it calls a flow."""
@@ -53,9 +62,11 @@ class Session:
         pool: pool name.
         pool_id: the id recorded for the pool.
         recorder: collects the spans.
+        regions: where each worker is, once known.
         addresses: where each worker's sshd is, once known.
         host_keys: host keys made in this operation, until the VM has them.
         tunnels: open tunnels by worker.
+        booted: workers whose Windows was, or may have been, started in this operation.
     """
 
     settings: Settings
@@ -63,9 +74,11 @@ class Session:
     pool: str
     recorder: Recorder
     pool_id: str = ""
+    regions: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, Address] = field(default_factory=dict)
     host_keys: dict[str, HostKey] = field(default_factory=dict)
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
+    booted: set[str] = field(default_factory=set)
     _shells: dict[str, Shell] = field(default_factory=dict)
     _shells_lock: threading.Lock = field(default_factory=threading.Lock)
     _watch: asyncio.Task[tuple[Worker, ...]] | None = None
@@ -80,6 +93,30 @@ class Session:
         """Run a blocking call in a thread; when we are cancelled its result is forgotten."""
         bound = partial(function, *args, **kwargs)
         return await to_thread.run_sync(bound, limiter=self._limiter, abandon_on_cancel=True)
+
+    async def commit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call that has Azure change something; it is never left alone half way.
+
+        Cancelled, we wait for Azure's answer first: a create or start whose request is still on
+        its way when somebody looks what there is to take back would bill unseen.
+        """
+        work = asyncio.ensure_future(self.call(function, *args, **kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            with suppress(BaseException):  # nobody is left to be told
+                work.result()
+            raise
+
+    async def insist(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call that belongs to no phase; transient errors are tried again."""
+        for delay in INSIST_DELAYS_SECONDS:
+            try:
+                return await self.commit(function, *args, **kwargs)
+            except TransientError as error:
+                await anyio.sleep(max(delay, error.retry_after_seconds or 0.0))
+        return await self.commit(function, *args, **kwargs)
 
     async def workers_now(self) -> tuple[Worker, ...]:
         """The pool's workers; everybody who asks at the same time shares one status list."""
@@ -111,14 +148,22 @@ class Session:
             ip, self.cloud.ssh_port, settings.admin_username, settings.key_file, host_key
         )
         if self.addresses.get(worker) != address:
-            self._drop_shell(worker)
+            self.drop_shell(worker)
         self.addresses[worker] = address
 
-    def _drop_shell(self, worker: str) -> None:
+    def drop_shell(self, worker: str) -> None:
+        """Cut a worker's connection, and with it whatever a cancelled phase still runs there."""
         with self._shells_lock:
             shell = self._shells.pop(worker, None)
         if shell:
-            shell.close()
+            with suppress(Exception):  # what is half dead needs no orderly end
+                shell.close()
+
+    def keep_tunnel(self, worker: str, tunnel: Tunnel) -> None:
+        """Hold a tunnel open until the operation ends; one of an earlier try is closed."""
+        if worker in self.tunnels:
+            self.tunnels[worker].close()
+        self.tunnels[worker] = tunnel
 
     async def until(
         self,
@@ -130,35 +175,52 @@ class Session:
     ) -> T:
         """Ask again and again until there is an answer.
 
+        A transient error is an answer that is not there yet: one cut connection in the twentieth
+        minute of a boot must neither fail the phase nor begin its time anew.
+
         Args:
-            check: returns None while it is too early; transient errors of it propagate.
+            check: returns None while it is too early.
             every_seconds: cloud seconds between questions.
             within_seconds: cloud seconds until giving up.
             what: the goal, for the message.
 
         Raises:
-            PhaseTimeoutError: not reached in time.
+            PhaseTimeoutError: not reached in time; the message ends with the last trouble.
+            CloudUnreachableError: at the end Azure could not be asked at all.
         """
         pause = max(self.clock.wall_seconds(every_seconds), FEWEST_WALL_SECONDS)
-        deadline = asyncio.get_running_loop().time() + self.wall_limit(within_seconds)
+        now = asyncio.get_running_loop().time
+        deadline = now() + self.wall_limit(within_seconds)
         while True:
-            answer = await check()
+            trouble: TransientError | None = None
+            try:
+                answer = await check()
+            except TransientError as error:
+                answer, trouble = None, error
             if answer is not None:
                 return answer
-            if asyncio.get_running_loop().time() >= deadline:
-                raise PhaseTimeoutError(f"{what} not reached within {within_seconds / 60:.0f} min")
-            await anyio.sleep(pause)
+            if now() >= deadline:
+                raise _too_late(what, within_seconds, trouble) from trouble
+            asked_for = trouble.retry_after_seconds if trouble else None
+            await anyio.sleep(max(pause, asked_for or 0.0))
 
     def wall_limit(self, cloud_seconds: float) -> float:
         """Wall seconds for a limit in cloud seconds; never so short that real work can't fit."""
-        return max(self.clock.wall_seconds(cloud_seconds), 30.0)
+        return max(self.clock.wall_seconds(cloud_seconds), SHORTEST_LIMIT_WALL_SECONDS)
 
     def close(self) -> None:
         """Close tunnels and shells."""
         for tunnel in self.tunnels.values():
             tunnel.close()
-        for shell in self._shells.values():
-            shell.close()
+        for worker in tuple(self._shells):
+            self.drop_shell(worker)
+
+
+def _too_late(what: str, within_seconds: float, trouble: TransientError | None) -> Exception:
+    if isinstance(trouble, CloudUnreachableError):
+        return CloudUnreachableError(str(trouble))
+    why = f": {trouble}" if trouble else ""
+    return PhaseTimeoutError(f"{what} not reached within {within_seconds / 60:.0f} min{why}")
 
 
 def current() -> Session:

@@ -6,8 +6,10 @@ from typing import Any
 
 import anyio.to_thread
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.credentials import load_credential
+from tasks.phase import is_worth_retrying
 from vmpool import lifetime
 from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.machines import list_workers, observe
@@ -15,8 +17,18 @@ from vmpool.model import Observed
 from vmpool.settings import check_pool_name, load_settings
 from vmpool.status import document
 
+RETRIES, RETRY_DELAY_SECONDS = 2, 2.0
+"""Few and soon: somebody waits for the answer, or the schedule asks again in minutes."""
 
-@task(name="ask-status", task_run_name="status of {pool}")
+
+@task(
+    name="ask-status",
+    task_run_name="status of {pool}",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAY_SECONDS,
+    retry_condition_fn=is_worth_retrying,
+)
 async def ask_status(pool: str | None) -> dict[str, Any]:
     """The status of a pool, asked of Azure now. Not cached: it changes."""
     settings = load_settings()
@@ -25,7 +37,13 @@ async def ask_status(pool: str | None) -> dict[str, Any]:
     return document(await anyio.to_thread.run_sync(observe, cloud, name))
 
 
-@task(name="list-due-pools")
+@task(
+    name="list-due-pools",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAY_SECONDS,
+    retry_condition_fn=is_worth_retrying,
+)
 async def list_due_pools() -> list[str]:
     """Pools whose auto-pause is due, by one status list of all. Not cached: time passes."""
     settings = load_settings()

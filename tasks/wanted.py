@@ -22,6 +22,20 @@ def require_pool(observed: Observed) -> Observed:
     return observed
 
 
+def require_workers(observed: Observed) -> Observed:
+    """Pass on a pool that has workers.
+
+    Raises:
+        NotFoundError: only parts of it are left.
+    """
+    if not observed.workers:
+        raise NotFoundError(
+            f"pool {observed.pool} has no workers, only parts of them: "
+            f"oa-vm pool-create --pool {observed.pool} completes it"
+        )
+    return observed
+
+
 def spec_from(  # noqa: PLR0913, PLR0917 # the parameters of a flow, one by one
     session: Session,
     workers: int,

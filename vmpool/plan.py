@@ -28,6 +28,7 @@ class Verb(StrEnum):
     DEALLOCATE = "deallocate"
     WAIT = "wait"
     DELETE = "delete"
+    LEAVE = "leave"
     NOTHING = "nothing"
 
 
@@ -72,6 +73,9 @@ DOWN: Mapping[PowerState, tuple[Verb, str]] = {
     PowerState.UNKNOWN: (Verb.DEALLOCATE, "has no known power state; it may be billed"),
 }
 """How a worker in each power state gets down."""
+
+UNREADABLE = (Verb.LEAVE, "has no readable waa tags: it is not touched; mend its tags by hand")
+"""Tags prove at least intent; what has none may be anybody's."""
 
 
 def check_spec(spec: PoolSpec) -> None:
@@ -139,12 +143,15 @@ def plan_up(name: str, worker: Worker | None) -> Action:
     """What brings one worker up, None being one that does not exist."""
     if worker is None:
         return Action(name, Verb.CREATE, "does not exist")
-    has_data = worker.tags is None or worker.tags.ready_at is not None
+    if worker.tags is None:
+        return Action(name, *UNREADABLE, has_data=True)
     if worker.is_broken:
         return Action(name, Verb.RECREATE, "its creation failed")
-    return Action(name, *UP[worker.power_state], has_data)
+    return Action(name, *UP[worker.power_state], worker.tags.ready_at is not None)
 
 
 def plan_down(worker: Worker) -> Action:
     """What brings one worker down."""
+    if worker.tags is None and worker.power_state is not PowerState.DEALLOCATED:
+        return Action(worker.name, *UNREADABLE, has_data=True)
     return Action(worker.name, *DOWN[worker.power_state], has_data=True)

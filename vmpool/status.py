@@ -19,6 +19,10 @@ STALE_OPERATION_SECONDS = 3600
 """An operation that began longer ago than a cold start takes (42 min) is no longer running."""
 
 
+UNSURE = (WindowsState.UNKNOWN, WindowsState.BOOTING, WindowsState.READY)
+"""What a deallocated worker must not have as Windows' last state: nobody saw it power off."""
+
+
 def pool_state(observed: Observed) -> PoolState:
     """What the pool as a whole is, said without guessing."""
     if observed.is_absent:
@@ -120,6 +124,11 @@ def warnings(observed: Observed) -> list[str]:
         f"{w.name}: Windows was not powered off in order; its next start reinstalls (15-25 min)"
         for w in observed.workers
         if w.tags and w.tags.windows is WindowsState.DIRTY
+    ]
+    found += [
+        f"{w.name}: Windows was not seen to power off in order; its next start may reinstall"
+        for w in observed.workers
+        if w.power_state is PowerState.DEALLOCATED and w.tags and w.tags.windows in UNSURE
     ]
     found += [
         f"{w.name} has no readable waa tags: it is not touched"

@@ -47,10 +47,10 @@ check: $(INSTALLED) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: $(INSTALLED) ## The tests that take seconds
+test: $(INSTALLED) ## All tests but the next two: a minute or two
 	$(BIN)/pytest -m "not e2e and not az" $(ARGS)
 
-test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: minutes
+test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: some minutes
 	$(BIN)/pytest -m e2e $(ARGS)
 
 az: $(AZ_INSTALLED) ## The az command line into .venv-az (700 MB), for make test-az

@@ -13,6 +13,9 @@ from local_azure import control
 from local_azure.hosts import KINDS
 
 DEFAULT_SPEED = 60.0
+PROCESS = ("serve", "start", "stop", "status", "reset")
+BESIDE = ("meter", "clock", "faults", "requests")
+"""What a running server is asked beside Azure's own protocol; see `admin`."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(options)
     except (control.LocalAzureError, OSError) as error:
         return _fail(str(error))
+    except ValueError as error:
+        return _fail(f"{options.value!r} cannot be used: {error}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -39,14 +44,31 @@ def _run(options: argparse.Namespace) -> int:
         control.stop(options.state)
     elif options.command == "reset":
         control.reset(options.state)
-    elif options.command == "meter":
-        _show(control.meter(options.state), as_json=options.json)
+    elif options.command == "status":
+        _show(asdict(_running(options.state)), as_json=options.json)
     else:
-        running = control.status(options.state)
-        if running is None:
-            return _fail(f"no local Azure runs on {options.state}")
-        _show(asdict(running), as_json=options.json)
+        _ask(options)
     return 0
+
+
+def _ask(options: argparse.Namespace) -> None:
+    """Use what the server offers beside Azure; the answer is a JSON document."""
+    path, body = f"/_local/{options.command}", None
+    method = "GET" if options.value is None else "POST"
+    if options.command == "clock" and options.value is not None:
+        body = {"advance": float(options.value)}
+    elif options.command == "faults" and options.value == "clear":
+        method = "DELETE"
+    elif options.value is not None:
+        body = json.loads(options.value)
+    _show(control.ask(_running(options.state), method, path, body), as_json=True)
+
+
+def _running(state: Path) -> control.Status:
+    running = control.status(state)
+    if running is None:
+        raise control.LocalAzureError(f"no local Azure runs on {state}")
+    return running
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -73,7 +95,12 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local_azure", description=__doc__)
-    parser.add_argument("command", choices=["serve", "start", "stop", "status", "reset", "meter"])
+    parser.add_argument("command", choices=[*PROCESS, *BESIDE])
+    parser.add_argument(
+        "value",
+        nargs="?",
+        help="of clock: seconds to advance by; of faults: a JSON object, or `clear`",
+    )
     parser.add_argument("--state", type=Path, required=True, help="state folder")
     parser.add_argument("--port", type=int, help="HTTPS port; a free one by default")
     parser.add_argument("--ssh-port", type=int, help="SSH port of the guests; likewise")

@@ -21,6 +21,8 @@ from local_azure.wire import Call
 log = logging.getLogger(__name__)
 Handler = Callable[[Call], Awaitable[Any]]
 GUEST_FAULTS = "guest"
+LONGEST_ADVANCE_SECONDS = 10 * 366 * 86400.0
+"""A clock never goes back: one that went too far would be of no more use."""
 
 
 async def handle_local(call: Call) -> Response:
@@ -53,8 +55,8 @@ async def show_clock(call: Call) -> Any:
 async def advance_clock(call: Call) -> Any:
     """Let time pass at once: `{"advance": seconds}`."""
     seconds = call.body.get("advance")
-    if not isinstance(seconds, int | float) or seconds < 0:
-        raise AzureError(400, "BadClock", "advance is a number of seconds, 0 or more")
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_ADVANCE_SECONDS:
+        raise AzureError(400, "BadClock", "advance is a number of seconds, 0 to ten years")
     await call.cloud.clock.advance(float(seconds))
     await call.cloud.machines.settle()
     return await show_clock(call)

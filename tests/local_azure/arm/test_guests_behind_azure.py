@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import asyncssh
@@ -11,7 +11,7 @@ import pytest
 from raw_azure import Group, RawAzure
 
 from local_azure import control
-from local_azure.control import Status
+from local_azure.control import Status, Wanted
 
 ADMIN = "azureuser"
 SILENCE_SECONDS = 0.5
@@ -32,11 +32,12 @@ class Lab:
 
     Args:
         status: the server.
+        name: resource group.
     """
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, name: str) -> None:
         self.azure = RawAzure(status)
-        self.group = Group(self.azure, "demo")
+        self.group = Group(self.azure, name)
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.rules = self.group.network("networkSecurityGroups", "nsg")
 
@@ -93,9 +94,21 @@ class Lab:
         return greeting.startswith(b"SSH-2.0-")
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Status]:
+    """A server with guests whose clock only these tests move."""
+    folder = tmp_path_factory.mktemp("guests") / "azure"
+    yield control.launch(folder, Wanted(speed=1.0))
+    control.stop(folder)
+
+
 @pytest.fixture
-def lab(fresh_azure: Callable[..., Status]) -> Lab:
-    return Lab(fresh_azure(speed=1.0))
+def lab(server: Status, unique_name: str) -> Iterator[Lab]:
+    """A group of the test's own."""
+    made = Lab(server, unique_name)
+    yield made
+    made.azure.call("DELETE", made.group.path)
+    made.azure.advance(600)
 
 
 async def test_no_rule_no_ssh_and_a_rule_opens_it_at_once(lab: Lab) -> None:

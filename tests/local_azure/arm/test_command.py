@@ -1,0 +1,83 @@
+"""`python -m local_azure`: what a person types to look at a server, advance it or trouble it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local_azure import control
+from local_azure.__main__ import main
+from local_azure.control import Status
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(fresh_azure: Callable[..., Status], capsys: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command on a fresh server: exit code, standard output, standard error."""
+    folder = fresh_azure(speed=1.0, guests="none").state_dir
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*words, "--state", folder])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_clock_faults_and_meter_are_in_reach_of_the_command_line(say: Say) -> None:
+    before = json.loads(say("clock")[1])["now"]
+    assert json.loads(say("clock", "3600")[1])["now"] >= before + 3600
+    _, out, _ = say("faults", '{"kind": "sku", "size": "Standard_D8ds_v5"}')
+    assert json.loads(out)["kind"] == "sku"
+    assert len(json.loads(say("faults")[1])["faults"]) == 1
+    assert json.loads(say("faults", "clear")[1]) == {"faults": []}
+    assert json.loads(say("meter")[1])["total_usd"] == 0
+    assert json.loads(say("requests")[1]) == {"requests": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("clock", "soon"), "'soon' cannot be used"),
+        (("clock", "-5"), "advance is a number of seconds, 0 to ten years"),
+        (("clock", "inf"), "advance is a number of seconds, 0 to ten years"),
+        (("clock", "nan"), "advance is a number of seconds, 0 to ten years"),
+        (("faults", "{bad"), "'{bad' cannot be used"),
+        (("faults", '{"kind": "plague"}'), "kind is one of allocation"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    say: Say, words: tuple[str, ...], told: str
+) -> None:
+    code, out, err = say(*words)
+    assert (code, out) == (1, "")
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+def test_status_hides_secrets_from_the_screen_and_gives_them_to_programs(say: Say) -> None:
+    _, shown, _ = say("status")
+    _, document, _ = say("status", "--json")
+    told = json.loads(document)
+    assert told["client_secret"] not in shown
+    assert told["endpoint"] in shown
+
+
+def test_a_server_that_does_not_run_is_said_not_to(tmp_path: Path) -> None:
+    for command in ("status", "meter", "clock"):
+        done = subprocess.run(
+            [sys.executable, "-m", "local_azure", command, "--state", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"no local Azure runs on {tmp_path}\n"
+    control.stop(tmp_path)

@@ -83,7 +83,7 @@ def _decode(raw: bytes, content_type: str) -> Any:
         return dict(parse_qsl(raw.decode(errors="replace")))
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw
 
 

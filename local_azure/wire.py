@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from local_azure import errors
+from local_azure import errors, shapes
 from local_azure.moments import http_date
 from local_azure.state import Resource
 
@@ -63,26 +63,24 @@ class Call:
         """The api-version that was asked for."""
         return self.query.get("api-version", "")
 
-    @property
+    @cached_property
     def body(self) -> dict[str, Any]:
-        """The JSON object of the request.
+        """The JSON object of the request, its types checked.
 
         Raises:
-            AzureError: there is none.
+            AzureError: there is none, or it does not fit.
         """
         if not isinstance(self.content, dict):
             raise errors.bad_body(
                 "The request content was invalid and could not be deserialized: "
                 "a JSON object is expected."
             )
-        return self.content
+        return shapes.tidy(self.content)
 
     @property
     def properties(self) -> dict[str, Any]:
         """The `properties` object of the request; empty when missing."""
-        given = self.body.get("properties") or {}
-        if not isinstance(given, dict):
-            raise errors.bad_body("The request content was invalid: properties is not an object.")
+        given: dict[str, Any] = self.body.get("properties") or {}
         return given
 
     @cached_property

@@ -5,26 +5,34 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from local_azure import control
 from local_azure.__main__ import main
-from local_azure.control import Status
+from local_azure.control import Wanted
 
 Say = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """State folder of a server that only these tests use."""
+    path = tmp_path_factory.mktemp("command") / "azure"
+    control.launch(path, Wanted(speed=1.0, guests="none"))
+    yield path
+    control.stop(path)
+
+
 @pytest.fixture
-def say(fresh_azure: Callable[..., Status], capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs a command on a fresh server: exit code, standard output, standard error."""
-    folder = fresh_azure(speed=1.0, guests="none").state_dir
+def say(folder: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command on the server: exit code, standard output, standard error."""
 
     def run(*words: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = main([*words, "--state", folder])
+        code = main([*words, "--state", str(folder)])
         return code, *capsys.readouterr()
 
     return run

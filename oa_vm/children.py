@@ -8,7 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -56,6 +57,30 @@ class EndRequest:
     def wait(self, seconds: float) -> bool:
         """Wait for it, at most some wall seconds; whether it was made."""
         return self._event.wait(seconds)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a short step end before a signal takes effect, then as Ctrl-C."""
+    with EndRequest() as end:
+        yield
+    if end.is_made():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def every_end_interrupts() -> Iterator[None]:
+    """Have kill and a closed terminal work as Ctrl-C does, so that `finally` is reached."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    # A shell that puts us into the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Child:

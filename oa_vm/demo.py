@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from oa_vm import stack
+from oa_vm.children import every_end_interrupts
 from oa_vm.output import out
+from oa_vm.preview import observe_pool
 from oa_vm.run import run_flow
+from vmpool.errors import VmPoolError
 from vmpool.settings import CloudKind, Settings, load_settings
 
 POOL = "waa-demo"
@@ -23,18 +27,25 @@ def run_demo(workers: int) -> None:
         VmPoolError: a step failed.
     """
     settings = load_settings(cloud=CloudKind.LOCAL, pool=POOL)
-    with stack.borrowed(settings) as url:
+    began = time.monotonic()
+    with every_end_interrupts(), stack.borrowed(settings) as url:
         out.print(f"Prefect UI: {url.removesuffix('/api')}")
+        if not observe_pool(settings).is_absent:
+            _step(settings, "pool-cleanup", "an interrupted demo left something", {})
         try:
-            _step(settings, "pool-create", "from nothing", {"pool": POOL, "workers": workers})
-            _step(settings, "pool-pause", "costs no compute", {"pool": POOL})
-            _step(settings, "pool-resume", "warm", {"pool": POOL})
-        finally:
-            _step(settings, "pool-cleanup", "nothing is left", {"pool": POOL})
-    out.print("\nDone. Times are minutes on the cloud's clock, which ran fast.")
-    out.print("Every phase is in the Prefect UI: run [bold]oa-vm up[/] and open it.")
+            _step(settings, "pool-create", "from nothing", {"workers": workers})
+            _step(settings, "pool-pause", "costs no compute", {})
+            _step(settings, "pool-resume", "warm", {})
+        except VmPoolError:
+            _step(settings, "pool-cleanup", "after the failure", {})
+            raise
+        _step(settings, "pool-cleanup", "nothing is left", {})
+    out.print(
+        f"\nDone in {time.monotonic() - began:.0f} s. The times above are the cloud's minutes."
+    )
+    out.print("Every phase is kept in the Prefect UI: [bold]oa-vm up[/] shows it.")
 
 
 def _step(settings: Settings, flow: str, what: str, parameters: dict[str, Any]) -> None:
     out.print(f"\n[bold]{flow}[/]: {what}")
-    run_flow(settings, flow, parameters)
+    run_flow(settings, flow, {"pool": POOL, **parameters})

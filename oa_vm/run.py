@@ -10,12 +10,17 @@ import importlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import httpx
+
 from oa_vm import stack
 from oa_vm.logs import told
 from oa_vm.output import err, table
 from oa_vm.progress import shown
+from vmpool.errors import PermanentError
 from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, headline, rows
+
+Flow = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
 def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -41,19 +46,31 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
             with shown(name, err, speed(settings)) as listener, told(err):
                 token = listeners.set((listener, spans.append))
                 try:
-                    result: dict[str, Any] = asyncio.run(flow(**parameters))
+                    return _called(flow, parameters)
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
             _print_timings(name, [span for span in spans if span.ended])
-    return result
 
 
-def _load(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+def _called(flow: Flow, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Call a flow; what is Prefect's trouble, not ours, becomes one line too."""
+    from prefect.exceptions import PrefectException, TerminationSignal  # noqa: PLC0415 # as above
+
+    try:
+        return asyncio.run(flow(**parameters))
+    except (KeyboardInterrupt, TerminationSignal) as error:
+        err.print("Interrupted. What was started keeps its auto-pause: oa-vm pool-status shows it.")
+        raise KeyboardInterrupt from error
+    except (PrefectException, httpx.HTTPError) as error:
+        raise PermanentError(
+            f"the Prefect server failed us ({type(error).__name__}: {error}): run the same again"
+        ) from error
+
+
+def _load(name: str) -> Flow:
     function = name.replace("-", "_")
-    flow: Callable[..., Coroutine[Any, Any, Any]] = getattr(
-        importlib.import_module(f"flows.{function}"), function
-    )
+    flow: Flow = getattr(importlib.import_module(f"flows.{function}"), function)
     return flow
 
 

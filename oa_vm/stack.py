@@ -6,15 +6,19 @@ that the user named in PREFECT_API_URL is used as it is, and none is started.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local_azure import control
 from oa_vm import prefect_server
+from oa_vm.children import undisturbed
 from oa_vm.environment import exported, foreign_prefect, prefect_variables, waa_variables
 from oa_vm.output import err
 from vmpool.errors import PermanentError
 from vmpool.settings import CloudKind, Settings
+
+SEND_WALL_SECONDS = 5.0
 
 
 def local_status(settings: Settings) -> control.Status | None:
@@ -60,8 +64,9 @@ def running(settings: Settings) -> Iterator[str]:
     """
     _say_what_starts(settings)
     url = foreign_prefect()
-    server = None if url else prefect_server.launch(settings)
-    ensure_local_azure(settings)
+    with undisturbed():
+        server = None if url else prefect_server.launch(settings)
+        ensure_local_azure(settings)
     if server:
         prefect_server.wait_until_healthy(settings, server)
     with configured(settings, url or (server.url if server else "")) as configured_url:
@@ -102,7 +107,20 @@ def borrowed(settings: Settings) -> Iterator[str]:
         with running(settings) as url:
             yield url
     finally:
-        if not had_prefect:
-            prefect_server.stop(settings)
-        if not had_azure:
-            control.stop(settings.local_state_dir)
+        with undisturbed():
+            if not had_prefect:
+                _send_what_waits()
+                prefect_server.stop(settings)
+            if not had_azure:
+                control.stop(settings.local_state_dir)
+
+
+def _send_what_waits() -> None:
+    """Have logs and events sent before their server goes: at our exit it is too late."""
+    if "prefect" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 # only where it is loaded already
+    from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 # same
+
+    for service in (APILogWorker, EventsWorker):
+        service.drain_all(timeout=SEND_WALL_SECONDS)

@@ -27,9 +27,15 @@ class _Teller(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record of ours; Prefect's come from other folders."""
-        if Path(record.pathname).parent.name in OURS:
+        if Path(record.pathname).parent.name in OURS and not _is_shown_elsewhere(record):
             style = STYLES.get(record.levelno, "")
             self._console.print(Text(record.getMessage(), style), soft_wrap=True)
+
+
+def _is_shown_elsewhere(record: logging.LogRecord) -> bool:
+    """Phases are in the progress display, and why a run fails is the command's last line."""
+    is_phase = record.name.startswith("prefect.task_runs") and record.levelno < logging.WARNING
+    return is_phase or getattr(record, "is_last_words", False)
 
 
 @contextmanager

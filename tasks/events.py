@@ -1,4 +1,4 @@
-"""What the world is told: an event per phase and per operation, to chain and to look at.
+"""What the world is told: an event and a line per phase, an event per operation.
 
 Names and payloads are documented in docs/events.md; automations are written against them.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
 
-from vmpool.timing import Listener, Span
+from vmpool.timing import Listener, Span, minutes
 
 
 def pool_resource(pool: str) -> dict[str, str]:
@@ -39,6 +40,14 @@ def phase_listener(pool: str) -> Listener:
         )
 
     return tell
+
+
+def log_phase(span: Span) -> None:
+    """A line in the run's log when a phase ends: Prefect's own says neither worker nor time."""
+    if span.ended:
+        outcome = f"failed: {span.error}" if span.error else span.detail or "done"
+        took = minutes(span.seconds)
+        get_run_logger().info("%s: %s took %s min, %s", span.worker, span.phase, took, outcome)
 
 
 def _payload(span: Span) -> dict[str, Any]:

@@ -164,7 +164,7 @@ async def delete_worker(worker: str) -> None:
         PermanentError: something carries the worker's name but not the pool's id.
     """
     session = current()
-    observed = await session.call(machines.observe, session.cloud, session.pool)
+    observed = await session.observed_now()
     found = next((item for item in observed.workers if item.name == worker), None)
     if found:
         _check_ours(session, found)
@@ -172,7 +172,7 @@ async def delete_worker(worker: str) -> None:
             await note(worker, Intent.DELETE)
         operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
-        observed = await session.call(machines.observe, session.cloud, session.pool)
+        observed = await session.observed_now()
     await session.call(network.delete_parts, session.cloud, _ours(session, observed, worker))
 
 
@@ -184,7 +184,7 @@ async def delete_network(worker: str) -> None:
         worker: the pool's name, as this is a phase of the whole pool.
     """
     session = current()
-    observed = await session.call(machines.observe, session.cloud, session.pool)
+    observed = await session.observed_now()
     parts = _ours(session, observed, "")
     await session.call(network.delete_parts, session.cloud, parts)
     session.recorder.note(worker, Phase.DELETE_NETWORK, f"{len(parts)} deleted")

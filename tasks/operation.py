@@ -14,7 +14,7 @@ from prefect import get_client, runtime
 from prefect.logging import get_run_logger
 
 from tasks.credentials import load_credential
-from tasks.events import emit_pool_event, phase_listener
+from tasks.events import emit_pool_event, log_phase, phase_listener
 from tasks.locking import pool_lock
 from tasks.report import publish
 from tasks.session import Session, entered, listeners
@@ -57,11 +57,17 @@ async def operation(pool: str | None, settings: Settings | None = None) -> Async
             try:
                 yield session
             except Exception as error:
-                get_run_logger().error("%s", error, exc_info=not isinstance(error, VmPoolError))
+                _log_last_words(error)
                 emit_pool_event(name, "failed", {"flow": _flow(), "error": str(error)})
                 raise
             finally:
                 await publish(_flow(), session)
+
+
+def _log_last_words(error: Exception) -> None:
+    """Say why the run fails; marked, because a command line prints what it raises anyway."""
+    is_unforeseen = not isinstance(error, VmPoolError)
+    get_run_logger().error("%s", error, exc_info=is_unforeseen, extra={"is_last_words": True})
 
 
 def _flow() -> str:
@@ -70,7 +76,8 @@ def _flow() -> str:
 
 async def _session(settings: Settings, pool: str) -> Session:
     cloud = connect(settings, await load_credential(settings))
-    recorder = Recorder(cloud.clock, (*listeners.get(), phase_listener(pool)))
+    cloud.preload()
+    recorder = Recorder(cloud.clock, (*listeners.get(), phase_listener(pool), log_phase))
     return Session(settings, cloud, pool, recorder)
 
 

@@ -19,8 +19,9 @@ from typing import ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from tasks.shared import Shared
 from vmpool.arm.clients import Cloud
-from vmpool.arm.machines import list_workers
+from vmpool.arm.machines import list_workers, observe
 from vmpool.clock import CloudClock
 from vmpool.errors import (
     CloudUnreachableError,
@@ -31,7 +32,7 @@ from vmpool.errors import (
 from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
-from vmpool.model import Worker
+from vmpool.model import Observed, Worker
 from vmpool.settings import Settings
 from vmpool.timing import Listener, Recorder
 
@@ -67,6 +68,8 @@ class Session:
         host_keys: host keys made in this operation, until the VM has them.
         tunnels: open tunnels by worker.
         booted: workers whose Windows was, or may have been, started in this operation.
+        workers_now: asks for the pool's workers; one list for all who ask at the same time.
+        observed_now: asks for everything of the pool, likewise.
     """
 
     settings: Settings
@@ -81,8 +84,13 @@ class Session:
     booted: set[str] = field(default_factory=set)
     _shells: dict[str, Shell] = field(default_factory=dict)
     _shells_lock: threading.Lock = field(default_factory=threading.Lock)
-    _watch: asyncio.Task[tuple[Worker, ...]] | None = None
+    workers_now: Shared[tuple[Worker, ...]] = field(init=False)
+    observed_now: Shared[Observed] = field(init=False)
     _limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS))
+
+    def __post_init__(self) -> None:
+        self.workers_now = Shared(partial(self.call, list_workers, self.cloud, self.pool))
+        self.observed_now = Shared(partial(self.call, observe, self.cloud, self.pool))
 
     @property
     def clock(self) -> CloudClock:
@@ -117,12 +125,6 @@ class Session:
             except TransientError as error:
                 await anyio.sleep(max(delay, error.retry_after_seconds or 0.0))
         return await self.commit(function, *args, **kwargs)
-
-    async def workers_now(self) -> tuple[Worker, ...]:
-        """The pool's workers; everybody who asks at the same time shares one status list."""
-        if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self.call(list_workers, self.cloud, self.pool))
-        return await asyncio.shield(self._watch)
 
     def generation(self, worker: str) -> str:
         """Names this incarnation of a VM: each creation is given a new host key."""

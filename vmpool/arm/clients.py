@@ -109,6 +109,10 @@ class Cloud:
 
         return self._made("network", lambda: NetworkManagementClient(**self._client_options()))
 
+    def preload(self) -> None:
+        """Load Azure's models in the background: no phase need wait a second for an import."""
+        threading.Thread(target=lambda: (self.compute, self.network), daemon=True).start()
+
     def once(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """Make something once per connection, whoever asks first; the others wait for it.
 

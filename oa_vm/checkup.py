@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from oa_vm import stack
+from oa_vm import prefect_server, stack
 from vmpool.arm import checks as arm_checks
 from vmpool.arm.checks import Check
 from vmpool.arm.clients import connect
@@ -18,6 +17,8 @@ from vmpool.settings import Settings
 
 OLDEST_PYTHON = (3, 11)
 """pyproject's requires-python."""
+SCHEDULING_SQLALCHEMY = "2.0."
+"""Prefect 3.8 accepts 2.1, with which its server fails to schedule any run."""
 
 
 def check_all(settings: Settings) -> list[dict[str, Any]]:
@@ -32,26 +33,35 @@ def check_all(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _versions() -> Check:
-    is_ok = sys.version_info[:2] >= OLDEST_PYTHON
+    found = {name: importlib.metadata.version(name) for name in ("prefect", "sqlalchemy")}
     python = ".".join(str(part) for part in sys.version_info[:3])
-    detail = f"Python {python}, Prefect {importlib.metadata.version('prefect')}"
-    return Check("versions", is_ok, detail, "" if is_ok else "install Python 3.11 or newer")
+    detail = f"Python {python}, Prefect {found['prefect']}, SQLAlchemy {found['sqlalchemy']}"
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return Check("versions", False, detail, "install Python 3.11 or newer")
+    if not found["sqlalchemy"].startswith(SCHEDULING_SQLALCHEMY):
+        mend = "schedules do not run with it: pip install 'sqlalchemy<2.1'"
+        return Check("versions", False, detail, mend)
+    return Check("versions", True, detail, "")
 
 
 def _ssh_key(settings: Settings) -> Check:
-    return _guarded(
-        "SSH key", lambda: f"{settings.key_file}: {ensure_client_key(settings.key_file)[:30]}..."
-    )
+    """Looks only: the key is made when a VM first needs it."""
+    file = settings.key_file
+    if not file.exists():
+        return Check("SSH key", True, f"none yet at {file}", "made when first needed")
+    try:
+        line = ensure_client_key(file)
+    except VmPoolError as error:
+        return Check("SSH key", False, str(error), "")
+    return Check("SSH key", True, f"{file} ({line.split()[0]})", "")
 
 
 def _prefect(settings: Settings) -> Check:
     url = stack.healthy_prefect(settings)
-    mend = "" if url else "it is started when a command needs it; oa-vm up runs it in sight"
-    return Check("Prefect server", True, url or "not running;", mend)
-
-
-def _guarded(name: str, find: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, find(), "")
-    except VmPoolError as error:
-        return Check(name, False, str(error), "")
+    if url is None:
+        mend = "started when a command needs it; oa-vm up runs it in sight"
+        return Check("Prefect server", True, "not running", mend)
+    if prefect_server.answers(url):
+        return Check("Prefect server", True, url, "")
+    mend = "start it, or unset PREFECT_API_URL to have one here"
+    return Check("Prefect server", False, f"{url} does not answer", mend)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -64,16 +65,25 @@ def find(settings: Settings) -> Server | None:
         return None  # whoever holds the lock is just writing it
 
 
+def answers(url: str) -> bool:
+    """Whether some Prefect server answers at an API address."""
+    return _get(f"{url}/health") is True
+
+
 def is_healthy(settings: Settings, server: Server) -> bool:
     """Whether it answers, and is the one that uses our home."""
-    try:
-        with httpx.Client(timeout=HEALTH_WALL_SECONDS, trust_env=False) as client:
-            if client.get(f"{server.url}/health").status_code != httpx.codes.OK:
-                return False
-            home = client.get(f"{server.url}/admin/settings").json().get("home", "")
-    except (httpx.HTTPError, ValueError):
-        return False
+    told = _get(f"{server.url}/admin/settings") if answers(server.url) else None
+    home = told.get("home", "") if isinstance(told, dict) else ""
     return Path(home) == settings.prefect_home.expanduser().absolute()
+
+
+def _get(url: str) -> Any:
+    """JSON of an answer, None if there is none."""
+    try:
+        answer = httpx.get(url, timeout=HEALTH_WALL_SECONDS, trust_env=False)
+        return answer.json() if answer.status_code == httpx.codes.OK else None
+    except (httpx.HTTPError, ValueError):
+        return None
 
 
 def launch(settings: Settings, port: int | None = None) -> Server:

@@ -51,7 +51,7 @@ def doctor(
             {
                 "check": str(check["name"]),
                 "": "[green]ok[/]" if check["is_ok"] else "[red]missing[/]",
-                "found, and what to do": " ".join(
+                "found, and what to do": "; ".join(
                     filter(None, [str(check["detail"]), str(check["mend"])])
                 ),
             }

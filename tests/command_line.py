@@ -1,0 +1,57 @@
+"""Runs `oa-vm` as a person does, with a state folder of the test's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+OA_VM = Path(sys.executable).parent / "oa-vm"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said and ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def trouble(self) -> str:
+        """The one line that tells what went wrong; anything more is a failure of the test."""
+        assert "Traceback" not in self.out + self.err, self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("oa-vm: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+class CommandLine:
+    """`oa-vm` with its own state folder.
+
+    Args:
+        state_dir: what WAA_STATE_DIR is set to.
+        **variables: more of the environment.
+    """
+
+    def __init__(self, state_dir: Path, **variables: str) -> None:
+        foreign = {name for name in os.environ if name.startswith(("WAA_", "PREFECT_"))}
+        own = {name: value for name, value in os.environ.items() if name not in foreign}
+        self.state_dir = state_dir
+        self.environment = {**own, "WAA_STATE_DIR": str(state_dir), **variables}
+
+    def __call__(self, *arguments: str) -> Answer:
+        """Run a command to its end; its standard input is no terminal."""
+        done = subprocess.run(
+            [OA_VM, *arguments],
+            env=self.environment,
+            cwd=self.state_dir,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=100,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)

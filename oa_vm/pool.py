@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from oa_vm.output import err, out, print_json, styled, table
+from oa_vm.output import err, out, print_json
 from oa_vm.run import run_flow
+from oa_vm.views import print_plan, print_status
 from vmpool.errors import NotFoundError, UsageError
 from vmpool.model import Observed, PoolSpec
-from vmpool.plan import Action, Verb, check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
+from vmpool.plan import check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
 from vmpool.settings import Settings, load_settings
 from vmpool.status import document, no_pool
 
@@ -56,7 +55,7 @@ def pool_create(
         from oa_vm.preview import places_for  # noqa: PLC0415 # imports Azure's SDK
 
         actions = plan_create(spec, observed)
-        _print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
+        print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
         return
     parameters = {
         "pool": spec.name,
@@ -66,7 +65,7 @@ def pool_create(
         "auto_pause_hours": spec.auto_pause_hours,
         "min_ready": spec.min_ready,
     }
-    _print_status(run_flow(settings, "pool-create", parameters), as_json=as_json)
+    print_status(run_flow(settings, "pool-create", parameters), as_json=as_json)
 
 
 def pool_resume(
@@ -80,14 +79,14 @@ def pool_resume(
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
-        _print_plan(settings.pool, plan_resume(observed), as_json=as_json)
+        print_plan(settings.pool, plan_resume(observed), as_json=as_json)
         return
     parameters = {
         "pool": settings.pool,
         "auto_pause_hours": auto_pause_hours,
         "min_ready": min_ready,
     }
-    _print_status(run_flow(settings, "pool-resume", parameters), as_json=as_json)
+    print_status(run_flow(settings, "pool-resume", parameters), as_json=as_json)
 
 
 def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False) -> None:
@@ -95,9 +94,9 @@ def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
-        _print_plan(settings.pool, plan_pause(observed), as_json=as_json)
+        print_plan(settings.pool, plan_pause(observed), as_json=as_json)
         return
-    _print_status(run_flow(settings, "pool-pause", {"pool": settings.pool}), as_json=as_json)
+    print_status(run_flow(settings, "pool-pause", {"pool": settings.pool}), as_json=as_json)
 
 
 def pool_cleanup(
@@ -110,11 +109,11 @@ def pool_cleanup(
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
-        _print_plan(settings.pool, plan_cleanup(observed), as_json=as_json)
+        print_plan(settings.pool, plan_cleanup(observed), as_json=as_json)
         return
     if not yes:
         _ask_to_delete(observed)
-    _print_status(run_flow(settings, "pool-cleanup", {"pool": settings.pool}), as_json=as_json)
+    print_status(run_flow(settings, "pool-cleanup", {"pool": settings.pool}), as_json=as_json)
 
 
 def pool_extend(
@@ -135,13 +134,13 @@ def pool_extend(
         print_json(planned) if as_json else out.print(f"auto-pause would move to {due:%F %T} UTC")
         return
     parameters = {"pool": settings.pool, "hours": hours}
-    _print_status(run_flow(settings, "pool-extend", parameters), as_json=as_json)
+    print_status(run_flow(settings, "pool-extend", parameters), as_json=as_json)
 
 
 def pool_status(pool: Pool = None, as_json: Json = False) -> None:
     """Say what a pool is now; asks Azure directly, Prefect need not run."""
     settings = load_settings(pool=pool)
-    _print_status(document(_observe(settings)), as_json=as_json)
+    print_status(document(_observe(settings)), as_json=as_json)
 
 
 def _observe(settings: Settings) -> Observed:
@@ -175,51 +174,3 @@ def _ask_to_delete(observed: Observed) -> None:
         raise UsageError("pool-cleanup deletes data and nobody can be asked here: add -y")
     names = ", ".join(worker.name for worker in observed.workers) or "its parts"
     typer.confirm(f"Delete pool {observed.pool} ({names}) with all its data?", abort=True, err=True)
-
-
-def _print_plan(
-    pool: str, actions: Sequence[Action], places: dict[str, str] | None = None, *, as_json: bool
-) -> None:
-    places = places or {}
-    if as_json:
-        rows = [asdict(action) | {"place": places.get(action.worker)} for action in actions]
-        print_json({"pool": pool, "actions": rows})
-        return
-    cells = [
-        {
-            "worker": action.worker,
-            "action": action.verb.value if action.verb is not Verb.NOTHING else "-",
-            "why": " ".join(filter(None, [action.reason, places.get(action.worker, "")])),
-        }
-        for action in actions
-    ]
-    out.print(table(f"Plan for {pool} (nothing is changed)", cells))
-
-
-def _print_status(status: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(status)
-        return
-    out.print(f"Pool [bold]{status['pool']}[/] is {styled(status['state'])}")
-    if status["workers"]:
-        out.print(table("", [_worker_cells(worker) for worker in status["workers"]]))
-    for label, key in (("auto-pause at", "auto_pause_at"), ("paused since", "paused_since")):
-        if status[key] and (key == "paused_since" or status["paused_since"] is None):
-            out.print(f"{label} {status[key]}")
-    idle = status["cost"]["idle_usd_per_day"]
-    if idle:
-        out.print(f"a paused day costs about {idle:.2f} USD (estimate from list prices)")
-    for warning in status["warnings"]:
-        err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
-
-
-def _worker_cells(worker: dict[str, Any]) -> dict[str, str]:
-    return {
-        "worker": worker["name"],
-        "state": styled(worker["state"]),
-        "power": styled(worker["power_state"]),
-        "windows": worker["windows"],
-        "ip": worker["ip"] or "-",
-        "size": worker["size"].removeprefix("Standard_"),
-        "region": worker["region"],
-    }

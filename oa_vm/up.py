@@ -64,6 +64,7 @@ class _Up:
 
     def start(self, port: int) -> None:
         """Start all of it; comes back early when the end is asked for."""
+        _say("Starting; the first time takes half a minute ...")
         url = foreign_prefect() or self._start_server(port)
         if stack.ensure_local_azure(self._settings):
             _say("Local Azure is up.")
@@ -71,9 +72,11 @@ class _Up:
             self._settings, self._server, self._end.is_made
         ):
             return
+        _say("Prefect server is up.")
         with stack.configured(self._settings, url):
             self._deploy(url)
         if not self._end.is_made():
+            _say("Deployments are made.")
             self._worker = self._start_worker(url)
             self._say_ready(url)
 

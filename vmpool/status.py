@@ -71,6 +71,7 @@ def document(observed: Observed) -> dict[str, Any]:
     return {
         "pool": observed.pool,
         "state": pool_state(observed).value,
+        "observed_at": format_time(observed.at),
         "workers": [_worker(w) for w in sorted(observed.workers, key=lambda w: w.name)],
         "auto_pause_at": _time(auto_pause_at(observed)),
         "server_deadline_at": None,

@@ -90,8 +90,8 @@ def test_an_operation_that_began_long_ago_has_failed() -> None:
 def test_the_status_document_keeps_its_documented_keys() -> None:
     made = json.loads(json.dumps(document(pool(worker(PowerState.RUNNING)))))
     assert set(made) == {
-        "pool", "state", "workers", "auto_pause_at", "server_deadline_at", "paused_since",
-        "cost", "warnings",
+        "pool", "state", "observed_at", "workers", "auto_pause_at", "server_deadline_at",
+        "paused_since", "cost", "warnings",
     }  # fmt: skip
     assert set(made["workers"][0]) == {
         "name", "state", "power_state", "ip", "size", "region", "windows",

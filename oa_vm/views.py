@@ -1,0 +1,96 @@
+"""What the `pool-*` commands show: plans and statuses, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from oa_vm.output import err, out, print_json, styled, table
+from vmpool.plan import Action, Verb
+
+HOURS_BEFORE_DAYS = 48
+"""Beyond two days hours are too fine."""
+
+
+def print_plan(
+    pool: str, actions: Sequence[Action], places: dict[str, str] | None = None, *, as_json: bool
+) -> None:
+    """What would be done to each worker.
+
+    Args:
+        pool: pool name.
+        actions: the plan.
+        places: where those go that would be created.
+        as_json: as one JSON document.
+    """
+    places = places or {}
+    if as_json:
+        rows = [asdict(action) | {"place": places.get(action.worker)} for action in actions]
+        print_json({"pool": pool, "actions": rows})
+        return
+    cells = [
+        {
+            "worker": action.worker,
+            "action": action.verb.value if action.verb is not Verb.NOTHING else "-",
+            "why": " ".join(filter(None, [action.reason, places.get(action.worker, "")])),
+        }
+        for action in actions
+    ]
+    out.print(table(f"Plan for {pool} (nothing is changed)", cells))
+
+
+def print_status(status: dict[str, Any], *, as_json: bool) -> None:
+    """What a pool is.
+
+    Args:
+        status: the document of `vmpool.status`.
+        as_json: as it is.
+    """
+    if as_json:
+        print_json(status)
+        return
+    out.print(f"Pool [bold]{status['pool']}[/] is {styled(status['state'])}")
+    if status["workers"]:
+        out.print(table("", [_worker_cells(worker) for worker in status["workers"]]))
+    for line in _moments(status):
+        out.print(line)
+    idle = status["cost"]["idle_usd_per_day"]
+    if idle:
+        out.print(f"a paused day costs about {idle:.2f} USD (estimate from list prices)")
+    for warning in status["warnings"]:
+        err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
+
+
+def _moments(status: dict[str, Any]) -> list[str]:
+    """How long it is paused, or how long it may still run; times are the cloud's."""
+    now = datetime.fromisoformat(status["observed_at"])
+    if status["paused_since"]:
+        since = datetime.fromisoformat(status["paused_since"])
+        return [f"paused for {describe_length(now - since)}, since {since:%F %R} UTC"]
+    if status["auto_pause_at"]:
+        due = datetime.fromisoformat(status["auto_pause_at"])
+        when = f"in {describe_length(due - now)}" if due > now else "is due now, it was"
+        return [f"auto-pause {when}, at {due:%F %R} UTC on the cloud's clock"]
+    return []
+
+
+def describe_length(time: timedelta) -> str:
+    """`2 h 05 min`, `3 days 4 h`, `12 min`."""
+    hours, minutes = divmod(round(time.total_seconds() / 60), 60)
+    if hours >= HOURS_BEFORE_DAYS:
+        return f"{hours // 24} days {hours % 24} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def _worker_cells(worker: dict[str, Any]) -> dict[str, str]:
+    return {
+        "worker": worker["name"],
+        "state": styled(worker["state"]),
+        "power": styled(worker["power_state"]),
+        "windows": worker["windows"],
+        "ip": worker["ip"] or "-",
+        "size": worker["size"].removeprefix("Standard_"),
+        "region": worker["region"],
+    }

@@ -16,7 +16,7 @@ from raw_azure import Group, RawAzure
 from local_azure import control
 from local_azure.control import Status, Wanted
 
-QUICKLY_SECONDS = 5.0
+QUICKLY_SECONDS = 8.0
 
 
 def kill(status: Status) -> None:

@@ -69,8 +69,8 @@ def test_a_place_without_capacity_is_remembered_for_everybody_and_forgotten_in_t
     machines.list_workers(cloud)
     now = cloud.clock.now().replace(microsecond=0)
     old, new = Place("Standard_D8s_v5", "eastus"), Place("Standard_E8-4ds_v5", "westus2")
-    tagging.avoid_place(cloud, old, now - timedelta(seconds=1))
-    assert tagging.avoided_places(cloud) == {old: now - timedelta(seconds=1)}
+    tagging.avoid_place(cloud, old, now - timedelta(minutes=1))
+    assert tagging.avoided_places(cloud) == {old: now - timedelta(minutes=1)}
     tagging.avoid_place(cloud, new, now + timedelta(minutes=30))
     assert tagging.avoided_places(cloud) == {new: now + timedelta(minutes=30)}
     assert tagging.read_tags(cloud, group_id(cloud))["team"] == "qa"

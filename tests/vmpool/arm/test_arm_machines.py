@@ -174,12 +174,15 @@ def test_a_missing_vm_is_not_found_to_start_but_deleted_already(cloud: Cloud, po
     assert machines.begin_delete(cloud, f"{pool.name}-00").is_done()
 
 
-def test_a_second_operation_on_a_vm_is_told_to_come_back(cloud: Cloud, pool: Pool) -> None:
-    (name,) = pool.create(1)
-    delete = machines.begin_delete(cloud, name)
+def test_a_second_operation_on_a_vm_is_told_to_come_back(
+    fresh_cloud: Callable[..., Trouble], unique_name: str
+) -> None:
+    trouble = fresh_cloud(speed=5000.0)
+    (name,) = Pool(trouble.cloud, unique_name).create(1)
+    trouble.fault(kind="operation", operation="vm.delete", mode="stuck")
+    machines.begin_delete(trouble.cloud, name)
     with pytest.raises(BusyError):
-        machines.begin_start(cloud, name)
-    finish(delete)
+        machines.begin_start(trouble.cloud, name)
 
 
 def test_a_vm_with_damaged_tags_is_shown_and_not_understood(cloud: Cloud, pool: Pool) -> None:

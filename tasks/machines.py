@@ -241,7 +241,7 @@ async def mark(
 async def note(
     worker: str, intent: Intent | None = None, *, windows: WindowsState | None = None
 ) -> None:
-    """Like `mark`, but on the way down: a tag that can't be written must not keep a VM running."""
+    """Like `mark`, for what is good to know: a tag that can't be written holds nothing up."""
     try:
         await mark(worker, intent, windows=windows)
     except VmPoolError as error:

@@ -171,7 +171,7 @@ async def inside(worker: str) -> None:
     await guests.pull_image(worker)
     await guests.build_image(worker)
     current().booted.add(worker)
-    await machines.mark(worker, windows=WindowsState.BOOTING)
+    await machines.note(worker, windows=WindowsState.BOOTING)
     await guests.start_waa(worker)
     await guests.wait_for_waa(worker)
     await guests.open_tunnel(worker)

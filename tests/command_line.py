@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST_SECONDS = 240.0
+"""A first start of the server and a create, on a machine that does other things too."""
 OA_VM = Path(sys.executable).parent / "oa-vm"
 
 
@@ -51,7 +53,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=100,
+            timeout=LONGEST_SECONDS,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

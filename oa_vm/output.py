@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -42,6 +43,12 @@ def exit_code(error: VmPoolError) -> int:
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def say(words: str) -> None:
+    """A line on stdout; the terminal may have been closed under us."""
+    with suppress(OSError):
+        out.print(words, soft_wrap=True)
 
 
 def styled(word: str) -> str:

@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,12 +23,10 @@ from typing import Any
 import httpx
 
 from oa_vm.environment import child_environment, server_variables, waa_variables
-from vmpool.errors import PermanentError, UsageError
+from oa_vm.ports import HOST, choose_port
+from vmpool.errors import PermanentError
 from vmpool.settings import Settings
 
-HOST = "127.0.0.1"
-USUAL_PORT = 4200
-"""Prefect's own, which prefect.toml names: a plain `prefect` command finds the server there."""
 START_WALL_SECONDS = 120.0
 """A first start migrates a new database: 17-22 s on two cores, far more on a busy machine."""
 STOP_WALL_SECONDS = 15.0
@@ -118,7 +115,7 @@ def _launch_alone(settings: Settings, port: int | None) -> Server | None:
         except OSError:
             return None
         _record_file(home).unlink(missing_ok=True)
-        server = _spawn(settings, _choose_port(port), lock.fileno())
+        server = _spawn(settings, choose_port(port), lock.fileno())
         _record_file(home).write_text(json.dumps(asdict(server)))
     return server
 
@@ -207,33 +204,6 @@ def log_tail(settings: Settings) -> str:
     """The end of the log, with its path."""
     lines = log_file(settings).read_text(errors="replace").splitlines()
     return "\n".join([*lines[-LOG_LINES:], f"(all of it in {log_file(settings)})"])
-
-
-def _choose_port(wanted: int | None) -> int:
-    if wanted is None:
-        return USUAL_PORT if _is_free(USUAL_PORT) else _free_port()
-    if not _is_free(wanted):
-        raise UsageError(
-            f"port {wanted} is taken by another program: name a free one with --port, "
-            "or set PREFECT_API_URL to use a Prefect server that runs already"
-        )
-    return wanted
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _record_file(home: Path) -> Path:

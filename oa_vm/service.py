@@ -23,7 +23,7 @@ def up(
 
 def down() -> None:
     """Stop what commands started in the background: Prefect server and local Azure."""
-    from oa_vm.up import run_down  # noqa: PLC0415 # beside its only use
+    from oa_vm.down import run_down  # noqa: PLC0415 # beside its only use
 
     run_down(load_settings())
 

@@ -7,21 +7,19 @@ stops all of it in order: the Prefect worker first, so that no run starts agains
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local_azure import control
 from oa_vm import prefect_server, stack
 from oa_vm.children import Child, EndRequest
+from oa_vm.down import only_one
 from oa_vm.environment import foreign_prefect, prefect_variables, waa_variables
-from oa_vm.output import FAILED, err, out
-from vmpool.errors import PermanentError, UsageError
+from oa_vm.output import FAILED, err, say
+from oa_vm.ports import USUAL_PORT
+from vmpool.errors import PermanentError
 from vmpool.settings import CloudKind, Settings
 
 WATCH_WALL_SECONDS = 0.5
@@ -29,7 +27,6 @@ WORKER_QUERY_WALL_SECONDS = "2"
 """Prefect's ten would be half of a warm resume on the local clock."""
 WORKER_STOP_WALL_SECONDS = 10.0
 DEPLOY_STOP_WALL_SECONDS = 5.0
-DOWN_WALL_SECONDS = 60.0
 
 
 def run_up(settings: Settings, port: int | None = None) -> int:
@@ -43,10 +40,10 @@ def run_up(settings: Settings, port: int | None = None) -> int:
         UsageError: the port is taken, or another `oa-vm up` runs.
         PermanentError: something did not start; the message shows its log.
     """
-    with EndRequest() as end, _only_one(settings):
+    with EndRequest() as end, only_one(settings):
         up = _Up(settings, end)
         try:
-            up.start(port or prefect_server.USUAL_PORT)
+            up.start(port or USUAL_PORT)
             return up.watch()
         finally:
             up.stop()
@@ -64,19 +61,19 @@ class _Up:
 
     def start(self, port: int) -> None:
         """Start all of it; comes back early when the end is asked for."""
-        _say("Starting; the first time takes half a minute ...")
+        say("Starting; the first time takes half a minute ...")
         url = foreign_prefect() or self._start_server(port)
         if stack.ensure_local_azure(self._settings):
-            _say("Local Azure is up.")
+            say("Local Azure is up.")
         if self._server and not prefect_server.wait_until_healthy(
             self._settings, self._server, self._end.is_made
         ):
             return
-        _say("Prefect server is up.")
+        say("Prefect server is up.")
         with stack.configured(self._settings, url):
             self._deploy(url)
         if not self._end.is_made():
-            _say("Deployments are made.")
+            say("Deployments are made.")
             self._worker = self._start_worker(url)
             self._say_ready(url)
 
@@ -84,7 +81,7 @@ class _Up:
         found = prefect_server.find(self._settings)
         self._server = found or prefect_server.launch(self._settings, port)
         if found:
-            _say(f"The Prefect server that runs at {found.url} is taken over: it ends with this.")
+            say(f"The Prefect server that runs at {found.url} is taken over: it ends with this.")
         return self._server.url
 
     def _deploy(self, url: str) -> None:
@@ -111,7 +108,7 @@ class _Up:
 
         if self._server and prefect_server.is_healthy(self._settings, self._server):
             for name in asyncio.run(close_interrupted_runs(reason)):
-                _say(f"Run '{name}' is cut off: {reason}. Running it again completes it.")
+                say(f"Run '{name}' is cut off: {reason}. Running it again completes it.")
 
     def _start_deploy(self, url: str) -> Child:
         file = deployments_file()
@@ -134,14 +131,12 @@ class _Up:
 
     def _say_ready(self, url: str) -> None:
         seconds = time.monotonic() - self._began
-        other = (
-            "" if url.endswith(f":{prefect_server.USUAL_PORT}/api") else f"PREFECT_API_URL={url} "
-        )
-        _say(f"Ready after {seconds:.0f} s. Prefect UI: [bold]{url.removesuffix('/api')}[/]")
-        _say("In another shell, in this folder, with .venv/bin on the PATH:")
-        _say(f"  {other}prefect deployment run pool-create/pool-create --param workers=2 --watch")
-        _say("  oa-vm pool-status")
-        _say(f"Logs are in {self._settings.prefect_home}. Ctrl-C stops all of it.")
+        other = "" if url.endswith(f":{USUAL_PORT}/api") else f"PREFECT_API_URL={url} "
+        say(f"Ready after {seconds:.0f} s. Prefect UI: [bold]{url.removesuffix('/api')}[/]")
+        say("In another shell, in this folder, with .venv/bin on the PATH:")
+        say(f"  {other}prefect deployment run pool-create/pool-create --param workers=2 --watch")
+        say("  oa-vm pool-status")
+        say(f"Logs are in {self._settings.prefect_home}. Ctrl-C stops all of it.")
 
     def watch(self) -> int:
         """Wait for the end; a part that ends by itself ends everything."""
@@ -150,7 +145,7 @@ class _Up:
             if ended:
                 err.print(f"[red]{ended}[/]", soft_wrap=True)
                 return FAILED
-        _say("\nStopping ...")
+        say("\nStopping ...")
         return 0
 
     def _what_ended(self) -> str:
@@ -177,54 +172,9 @@ class _Up:
             control.stop(self._settings.local_state_dir)
             stopped.append("local Azure (its clock stands still, its pools are kept)")
         if stopped:
-            _say(f"Stopped: {', '.join(stopped)}.")
+            say(f"Stopped: {', '.join(stopped)}.")
         if self._settings.cloud is CloudKind.AZURE:
-            _say("Nothing here pauses pools now: oa-vm pool-status shows what runs.")
-
-
-def run_down(settings: Settings) -> None:
-    """Stop what runs in the background, and an `oa-vm up` that runs elsewhere."""
-    stopped = ["oa-vm up"] if _end_other_up(settings) else []
-    if prefect_server.stop(settings):
-        stopped.append("Prefect server")
-    if stack.local_status(settings):
-        control.stop(settings.local_state_dir)
-        stopped.append("local Azure")
-    _say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
-
-
-def _end_other_up(settings: Settings) -> bool:
-    file = settings.state_dir / "up.lock"
-    try:
-        with _only_one(settings):
-            return False
-    except UsageError:
-        os.kill(int(file.read_text()), signal.SIGTERM)
-    deadline = time.monotonic() + DOWN_WALL_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(UsageError), _only_one(settings):
-            return True
-        time.sleep(WATCH_WALL_SECONDS)
-    raise PermanentError(f"oa-vm up (process {file.read_text()}) does not end")
-
-
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the lock of `oa-vm up`.
-
-    Raises:
-        UsageError: another one runs.
-    """
-    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (settings.state_dir / "up.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError("oa-vm up runs already: oa-vm down ends it") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+            say("Nothing here pauses pools now: oa-vm pool-status shows what runs.")
 
 
 def deployments_file() -> Path:
@@ -240,8 +190,3 @@ def deployments_file() -> Path:
     raise PermanentError(
         f"no prefect.yaml beside {Path(__file__).parent}: install from the sources"
     )
-
-
-def _say(words: str) -> None:
-    with suppress(OSError):  # the terminal may be gone
-        out.print(words, soft_wrap=True)

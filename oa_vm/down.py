@@ -1,0 +1,64 @@
+"""`oa-vm down`, and the lock by which it finds an `oa-vm up` and two of them exclude each other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from local_azure import control
+from oa_vm import prefect_server, stack
+from oa_vm.output import say
+from vmpool.errors import PermanentError, UsageError
+from vmpool.settings import Settings
+
+POLL_WALL_SECONDS = 0.5
+UP_ENDS_WALL_SECONDS = 60.0
+
+
+def run_down(settings: Settings) -> None:
+    """Stop what runs in the background, and an `oa-vm up` that runs elsewhere."""
+    stopped = ["oa-vm up"] if _end_other_up(settings) else []
+    if prefect_server.stop(settings):
+        stopped.append("Prefect server")
+    if stack.local_status(settings):
+        control.stop(settings.local_state_dir)
+        stopped.append("local Azure")
+    say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def _end_other_up(settings: Settings) -> bool:
+    file = settings.state_dir / "up.lock"
+    try:
+        with only_one(settings):
+            return False
+    except UsageError:
+        os.kill(int(file.read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + UP_ENDS_WALL_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(UsageError), only_one(settings):
+            return True
+        time.sleep(POLL_WALL_SECONDS)
+    raise PermanentError(f"oa-vm up (process {file.read_text()}) does not end")
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the lock of `oa-vm up`.
+
+    Raises:
+        UsageError: another one runs.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.state_dir / "up.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError("oa-vm up runs already: oa-vm down ends it") from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

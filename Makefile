@@ -47,8 +47,8 @@ check: $(INSTALLED) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: $(INSTALLED) ## All tests but the next two: a minute or two
-	$(BIN)/pytest -m "not e2e and not az" $(ARGS)
+test: $(INSTALLED) ## All tests but the next two, on two processes: two or three minutes
+	$(BIN)/pytest -m "not e2e and not az" -n 2 --dist loadfile $(ARGS)
 
 test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: some minutes
 	$(BIN)/pytest -m e2e $(ARGS)

@@ -19,7 +19,10 @@ LOCKS = ("constraints.txt", "constraints-az.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 DEPENDENCIES = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
-UNIMPORTED = {"fastapi": "pinned for Prefect's server"}
+UNIMPORTED = {
+    "fastapi": "pinned for Prefect's server",
+    "sqlalchemy": "bounded for Prefect's scheduler",
+}
 """Dependencies that nothing of ours imports, and why they are there all the same."""
 
 

@@ -52,7 +52,7 @@ class Identity:
         names = ("tenant_id", "client_id", "object_id", "subscription_id")
         ids = {name: kept(name, str(uuid.uuid4())) for name in names}
         words = {
-            name: kept(name, secrets.token_urlsafe(30)) for name in ("client_secret", "admin_token")
+            name: kept(name, secrets.token_hex(30)) for name in ("client_secret", "admin_token")
         }
         return cls(**ids, **words)
 

@@ -136,12 +136,10 @@ def stop(state_dir: Path) -> None:
         return
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_WALL_SECONDS
-    while _is_locked(state_dir):
+    while _is_locked(state_dir) or _is_process(running.pid):  # it lets go a moment before it ends
         if time.monotonic() > deadline:
             raise LocalAzureError(f"process {running.pid} does not stop")
         time.sleep(POLL_WALL_SECONDS)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(running.pid, 0)
 
 
 def status(state_dir: Path) -> Status | None:
@@ -228,6 +226,17 @@ def _wait_until_ready(state_dir: Path, process: subprocess.Popen[bytes]) -> Stat
 def _log_tail(state_dir: Path) -> str:
     lines = (state_dir / "server.log").read_text(errors="replace").splitlines()
     return "\n".join(lines[-15:])
+
+
+def _is_process(pid: int) -> bool:
+    """Whether a process lives; one of our own that has ended is laid to rest."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _is_locked(state_dir: Path) -> bool:

@@ -63,6 +63,31 @@ class Run:
         return sum(s.worker == worker and s.phase is phase and not s.ended for s in self.spans)
 
 
+class SharedPatch:
+    """Changes of the environment that end with the last of those who hold them.
+
+    Runs overlap: each undoing its own would bring back what the other had set.
+    """
+
+    def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._holders = 0
+
+    @contextmanager
+    def held(self) -> Iterator[pytest.MonkeyPatch]:
+        """Keep what is set until the block ends, or longer if others hold it."""
+        self._holders += 1
+        try:
+            yield self._patch
+        finally:
+            self._holders -= 1
+            if not self._holders:
+                self._patch.undo()
+
+
+PATCH = SharedPatch()
+
+
 @dataclass
 class World:
     """One resource group, and the pool in it."""
@@ -80,7 +105,7 @@ class World:
     @contextmanager
     def environment(self) -> Iterator[None]:
         """The settings of this world."""
-        with pytest.MonkeyPatch.context() as patch:
+        with PATCH.held() as patch:
             patch.chdir(self.state_dir)  # no .env there
             patch.setenv("WAA_STATE_DIR", str(self.state_dir))
             patch.setenv("WAA_RESOURCE_GROUP", self.group)

@@ -16,6 +16,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& echo $$python && break; done)
 
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
+# The lock is whole, so pip need not resolve anything. Old pips can't with hashes: they take the
+# newest release for a dependency with an extra (`sqlalchemy[asyncio]`), and then miss its pin.
+LOCKED := $(PIP_INSTALL) --no-deps --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -31,8 +34,9 @@ $(INSTALLED): constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no Python >= 3.11 here: install one, or name it: make PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (a minute or two the first time)"
-	@$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r constraints.txt
+	@$(BIN)/python $(LOCKED) --only-binary :all: -r constraints.txt
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; exit 1; }
 	@touch $@
 
 demo: $(INSTALLED) ## The main job on the local Azure: create, pause, resume; about two minutes
@@ -59,7 +63,7 @@ az: $(AZ_INSTALLED) ## The az command line into .venv-az (700 MB), for make test
 $(AZ_INSTALLED): constraints-az.txt
 	@test -x .venv-az/bin/python || $(PYTHON) -m venv .venv-az
 	@echo "installing azure-cli $(AZ_VERSION) into .venv-az (a minute or two)"
-	@.venv-az/bin/python $(PIP_INSTALL) --require-hashes -r constraints-az.txt
+	@.venv-az/bin/python $(LOCKED) -r constraints-az.txt
 	@touch $@
 
 test-az: $(INSTALLED) $(AZ_INSTALLED) ## Tests that drive the real az command line

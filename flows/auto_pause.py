@@ -11,7 +11,7 @@ from tasks.survey import list_due_pools
 from vmpool.errors import VmPoolError
 
 
-@flow(name="auto-pause")
+@flow(name="auto-pause", flow_run_name="auto-pause")
 async def auto_pause() -> list[str]:
     """Pause every pool that is due, all at once; one that fails or waits holds up no other.
 

@@ -71,7 +71,8 @@ def _moments(status: dict[str, Any]) -> list[str]:
         return [f"paused for {describe_length(now - since)}, since {since:%F %R} UTC"]
     if status["auto_pause_at"]:
         due = datetime.fromisoformat(status["auto_pause_at"])
-        when = f"in {describe_length(due - now)}" if due > now else "is due now, it was"
+        length = describe_length(abs(due - now))
+        when = f"in {length}" if due > now else f"was due {length} ago"
         return [f"auto-pause {when}, at {due:%F %R} UTC on the cloud's clock"]
     return []
 

@@ -83,6 +83,9 @@ def speed(settings: Settings) -> float:
 
 
 def _print_timings(name: str, spans: list[Span]) -> None:
-    """The timing table, on stderr so that `--json` stays one document."""
-    if spans:
+    """The timing table, on stderr so that `--json` stays one document.
+
+    A run that was refused at once has none: its one line says it all.
+    """
+    if any(not span.error for span in spans):
         err.print(table(headline(name, spans), rows(spans), numeric=("began", "took")))

@@ -7,10 +7,12 @@ from typing import Any
 from prefect import flow
 
 from tasks.capacity import find_capacity
+from tasks.images import our_images
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_up
 from tasks.reconcile import Outcome, bring_up, each
 from tasks.wanted import spec_from
+from vmpool.imaging import AUTO, from_image
 from vmpool.model import Place
 from vmpool.plan import Action, Verb, plan_create
 
@@ -23,6 +25,7 @@ async def pool_create(  # noqa: PLR0913, PLR0917 # the form in the UI
     regions: list[str] | None = None,
     auto_pause_hours: float | None = None,
     min_ready: int | None = None,
+    image: str = AUTO,
 ) -> dict[str, Any]:
     """Create a pool and bring every worker to ready; running it again completes what is missing.
 
@@ -33,6 +36,7 @@ async def pool_create(  # noqa: PLR0913, PLR0917 # the form in the UI
         regions: Azure regions, best first; WAA_REGIONS by default.
         auto_pause_hours: hours until the pool is paused; WAA_AUTO_PAUSE_HOURS by default.
         min_ready: how many workers must be ready for success; all by default.
+        image: golden image: auto takes the current one in its region, none bare Ubuntu, or a name.
 
     Returns:
         The pool's status, as `pool-status --json` shows it.
@@ -41,7 +45,8 @@ async def pool_create(  # noqa: PLR0913, PLR0917 # the form in the UI
         VmPoolError: too few workers became ready.
     """
     async with operation(pool) as session:
-        spec = spec_from(session, workers, sizes, regions, auto_pause_hours, min_ready)
+        wanted = spec_from(session, workers, sizes, regions, auto_pause_hours, min_ready)
+        spec = from_image(wanted, await our_images(), image)
         actions = plan_create(spec, await look(session))
         new = [a.worker for a in actions if a.verb in (Verb.CREATE, Verb.RECREATE)]
         places: dict[str, Place] = await find_capacity(session.pool, spec, new) if new else {}

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.text import Text
 
-from oa_vm import local, pool, service
+from oa_vm import image, local, pool, service
 from oa_vm.output import err, exit_code
 from vmpool.errors import VmPoolError
 
@@ -25,6 +25,10 @@ for command in (
     pool.pool_status,
     pool.pool_extend,
     pool.pool_cleanup,
+    image.image_create,
+    image.image_list,
+    image.image_delete,
+    image.image_refresh,
     service.up,
     service.down,
     service.demo,

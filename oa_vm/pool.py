@@ -7,31 +7,25 @@ from typing import Annotated
 
 import typer
 
+from oa_vm.options import DryRun, Hours, Json, MinReady, Pool, Region, Size, Yes
 from oa_vm.output import err, out, print_json
 from oa_vm.run import run_flow
 from oa_vm.views import print_plan, print_status
 from vmpool.errors import NotFoundError, UsageError
+from vmpool.imaging import AUTO
 from vmpool.model import Observed, PoolSpec
 from vmpool.plan import check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
 from vmpool.settings import Settings, load_settings
 from vmpool.status import document, no_pool
 
-Pool = Annotated[str | None, typer.Option("--pool", help="Pool name; default WAA_POOL.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, change nothing.")]
-Hours = Annotated[
-    float | None,
-    typer.Option("--auto-pause-hours", help="Until auto-pause; default WAA_AUTO_PAUSE_HOURS."),
-]
-MinReady = Annotated[
-    int | None, typer.Option("--min-ready", help="Workers that must be ready; default all.")
-]
-
 
 def pool_create(
     workers: Annotated[int, typer.Option("--workers", "-n", help="How many workers, 1-100.")] = 1,
-    size: Annotated[list[str] | None, typer.Option("--size", help="VM size; may repeat.")] = None,
-    region: Annotated[list[str] | None, typer.Option("--region", help="May repeat.")] = None,
+    size: Size = None,
+    region: Region = None,
+    image: Annotated[
+        str, typer.Option("--image", help="Golden image: auto, none, or a name.")
+    ] = AUTO,
     auto_pause_hours: Hours = None,
     min_ready: MinReady = None,
     pool: Pool = None,
@@ -52,9 +46,9 @@ def pool_create(
     check_spec(spec)
     observed = _look_first(settings)
     if dry_run:
-        from oa_vm.preview import places_for  # noqa: PLC0415 # imports Azure's SDK
+        from oa_vm.preview import places_for, with_image  # noqa: PLC0415 # imports Azure's SDK
 
-        actions = plan_create(spec, observed)
+        spec, actions = with_image(settings, spec, image), plan_create(spec, observed)
         print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
         return
     parameters = {
@@ -64,6 +58,7 @@ def pool_create(
         "regions": list(spec.regions),
         "auto_pause_hours": spec.auto_pause_hours,
         "min_ready": spec.min_ready,
+        "image": image,
     }
     print_status(run_flow(settings, "pool-create", parameters), as_json=as_json)
 
@@ -100,7 +95,7 @@ def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False
 
 
 def pool_cleanup(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: Yes = False,
     pool: Pool = None,
     as_json: Json = False,
     dry_run: DryRun = False,

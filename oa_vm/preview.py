@@ -1,21 +1,38 @@
-"""Questions that commands ask Azure directly, without Prefect: status, plans, places."""
+"""Questions that commands ask Azure directly, without Prefect: status, plans, places, images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from vmpool.arm import capacity, tagging
 from vmpool.arm.clients import connect
+from vmpool.arm.images import list_images
 from vmpool.arm.machines import observe
-from vmpool.model import Observed, PoolSpec
+from vmpool.guest.context import docker_image_name
+from vmpool.imaging import from_image
+from vmpool.model import Observed, Place, PoolSpec
 from vmpool.placement import assign_places, rank_places
 from vmpool.plan import Action, Verb
 from vmpool.settings import Settings
+from vmpool.status import images_document
 
 
 def observe_pool(settings: Settings) -> Observed:
     """The pool as Azure shows it now."""
     return observe(connect(settings), settings.pool)
+
+
+def list_our_images(settings: Settings) -> dict[str, Any]:
+    """The golden images, as `image-list --json` shows them."""
+    cloud = connect(settings)
+    found = list_images(cloud)
+    return images_document(found, docker_image_name(settings), cloud.clock.now())
+
+
+def with_image(settings: Settings, spec: PoolSpec, image: str) -> PoolSpec:
+    """The wish, made from the golden image that `--image` means."""
+    return from_image(spec, list_images(connect(settings)), image)
 
 
 def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) -> dict[str, str]:
@@ -28,4 +45,9 @@ def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) ->
     ranked = rank_places(spec, offers, tagging.avoided_places(cloud), cloud.clock.now())
     quotas = capacity.quotas(cloud, spec.regions)
     places = assign_places(new, ranked, {quota.region: quota for quota in quotas})
-    return {worker: str(place) for worker, place in places.items()}
+    return {worker: _described(place, spec) for worker, place in places.items()}
+
+
+def _described(place: Place, spec: PoolSpec) -> str:
+    is_from_image = spec.image is not None and spec.image.region == place.region
+    return f"{place} from {spec.image.name}" if is_from_image and spec.image else str(place)

@@ -14,9 +14,19 @@ from rich.text import Text
 from vmpool.model import Phase
 from vmpool.timing import Listener, Span, minutes
 
-EXPECTED_PHASES = {"pool-create": 9, "pool-resume": 8, "pool-pause": 2, "pool-cleanup": 1}
+EXPECTED_PHASES = {
+    "pool-create": 9,
+    "pool-resume": 8,
+    "pool-pause": 2,
+    "pool-cleanup": 1,
+    "image-create": 16,
+    "image-refresh": 16,
+    "image-delete": 1,
+}
 """Phases that a worker goes through, by flow: how long its bar is."""
-POOL_PHASES = frozenset({Phase.FIND_CAPACITY, Phase.DELETE_NETWORK})
+POOL_PHASES = frozenset(
+    {Phase.FIND_CAPACITY, Phase.DELETE_NETWORK, Phase.PROMOTE_IMAGE, Phase.DELETE_IMAGE}
+)
 """Phases of the pool as a whole: its bar has one step."""
 LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
 """A worker is there when one of these is done, however short its way was."""

@@ -27,6 +27,12 @@ def emit_pool_event(pool: str, what: str, payload: dict[str, Any]) -> None:
     emit_event(f"waa.pool.{what}", resource=pool_resource(pool), payload=payload)
 
 
+def emit_image_event(what: str, payload: dict[str, Any]) -> None:
+    """`waa.image.<what>`: `waa.image.promoted`, `waa.image.deleted`."""
+    resource = {"prefect.resource.id": "waa.images", "prefect.resource.name": "golden images"}
+    emit_event(f"waa.image.{what}", resource=resource, payload=payload)
+
+
 def phase_listener(pool: str) -> Listener:
     """Emit `waa.phase.completed` or `waa.phase.failed` when a phase ends."""
 

@@ -8,10 +8,9 @@ from tasks.phase import ON_DISK, phase_task
 from tasks.session import Session, current
 from vmpool.errors import GuestUnreachableError, PermanentError, TransientError
 from vmpool.guest import cloud_init, docker, windows
-from vmpool.guest.context import image_name, waa_context
+from vmpool.guest.context import build_arguments, docker_image_name, waa_context
 from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Phase, WindowsState
-from vmpool.settings import Settings
 
 SSH_SECONDS = 600.0
 """Cloud seconds for sshd to answer after create or start; the seed saw 1-2 minutes."""
@@ -110,15 +109,9 @@ async def build_image(worker: str) -> None:
     await session.call(docker.build, shell, waa_context(), tag, build_arguments(settings), limit)
 
 
-def build_arguments(settings: Settings) -> dict[str, str]:
-    """Base images of the build."""
-    return {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
-
-
 def built_image(session: Session) -> str:
-    """Name of the built image; any change of the context or a base image is another name."""
-    settings = session.settings
-    return image_name(settings.waa_image, build_arguments(settings))
+    """Name of the image that this session's settings build."""
+    return docker_image_name(session.settings)
 
 
 @phase_task(Phase.START_WAA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from prefect import task
@@ -72,7 +73,9 @@ async def create_network(worker: str, place: Place) -> WorkerNetwork:
 
 
 @phase_task(Phase.CREATE_VM)
-async def create_vm(worker: str, place: Place, nic_id: str, auto_pause_hours: float) -> None:
+async def create_vm(
+    worker: str, place: Place, nic_id: str, auto_pause_hours: float, image_id: str = ""
+) -> None:
     """Create the VM with its timer already in its tags, and wait until Azure calls it done.
 
     Args:
@@ -80,12 +83,14 @@ async def create_vm(worker: str, place: Place, nic_id: str, auto_pause_hours: fl
         place: size and region.
         nic_id: its network interface.
         auto_pause_hours: cloud hours until auto-pause.
+        image_id: golden image in the same region, "" for bare Ubuntu.
 
     Raises:
         CapacityError: no capacity or quota there.
     """
     session = current()
-    request = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
+    bare = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
+    request = replace(bare, image_id=image_id)
     operation = await session.commit(machines.begin_create, session.cloud, request)
     await finish(session, operation)
 

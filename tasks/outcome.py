@@ -7,14 +7,16 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks.events import emit_pool_event
+from tasks.events import emit_image_event, emit_pool_event
+from tasks.guests import built_image
+from tasks.images import our_images
 from tasks.machines import delete_network
 from tasks.operation import look
 from tasks.reconcile import Outcome
 from tasks.session import current
 from vmpool.errors import CapacityError, CloudUnreachableError, PermanentError, VmPoolError
 from vmpool.model import PoolState, PowerState
-from vmpool.status import document, pool_state
+from vmpool.status import document, images_document, pool_state
 
 
 async def conclude(event: str) -> dict[str, Any]:
@@ -110,3 +112,11 @@ async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     status = document(observed)
     emit_pool_event(observed.pool, "deleted", status)
     return status
+
+
+async def image_status(event: str) -> dict[str, Any]:
+    """Read the images back, emit `waa.image.<event>` and return them."""
+    session = current()
+    listed = images_document(await our_images(), built_image(session), session.clock.now())
+    emit_image_event(event, listed)
+    return listed

@@ -21,6 +21,9 @@ from vmpool.guest.keys import new_host_key
 from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
 from vmpool.plan import Action, Verb, plan_down, plan_up
 
+Inside = Callable[[str], Coroutine[Any, Any, None]]
+"""The phases inside a VM, given the worker's name."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -110,7 +113,7 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
     if action.verb in (Verb.CREATE, Verb.RECREATE):
         if place is None:
             place = (await find_capacity(worker, spec, (worker,)))[worker]
-        await _create_somewhere(worker, spec, place)
+        await create_somewhere(worker, spec, place, inside)
     elif action.verb is Verb.START:
         await machines.admit_caller(worker)
         await _together(machines.start_vm(worker, spec.auto_pause_hours), inside(worker))
@@ -121,12 +124,22 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
     await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
 
 
-async def _create_somewhere(worker: str, spec: PoolSpec, place: Place) -> None:
-    """Create in the first place that has room; a failed place is remembered, never tried again."""
+async def create_somewhere(worker: str, spec: PoolSpec, place: Place, then: Inside) -> Place:
+    """Create in the first place that has room; a failed place is remembered, never tried again.
+
+    Args:
+        worker: worker name.
+        spec: where it may go, and from which image.
+        place: where to try first.
+        then: the phases inside.
+
+    Returns:
+        Where it went.
+    """
     tried: list[Place] = []
     while True:
         try:
-            await _create_in(worker, spec, place)
+            await _create_in(worker, spec, place, then)
         except CapacityError as error:
             get_run_logger().warning("%s: %s; trying the next place", worker, error)
             await machines.delete_worker(worker)
@@ -135,17 +148,19 @@ async def _create_somewhere(worker: str, spec: PoolSpec, place: Place) -> None:
             found = await find_capacity(worker, spec, (worker,), tuple(tried))
             place = found[worker]
         else:
-            return
+            return place
 
 
-async def _create_in(worker: str, spec: PoolSpec, place: Place) -> None:
+async def _create_in(worker: str, spec: PoolSpec, place: Place, then: Inside) -> None:
     """Create while already waiting for SSH and going on inside: Azure's operation ends later."""
     session = current()
     network = await machines.create_network(worker, place)
     host_key = session.host_keys[worker] = new_host_key()  # the next place's VM is another one
     session.set_address(worker, network.ip, host_key.public_line)
+    image_id = spec.image.resource_id if spec.image and spec.image.region == place.region else ""
     await _together(
-        machines.create_vm(worker, place, network.nic_id, spec.auto_pause_hours), inside(worker)
+        machines.create_vm(worker, place, network.nic_id, spec.auto_pause_hours, image_id),
+        then(worker),
     )
 
 
@@ -166,15 +181,20 @@ async def _together(*steps: Coroutine[Any, Any, Any]) -> None:
 
 async def inside(worker: str) -> None:
     """The phases inside a VM that has power, until the WAA server answers."""
-    await guests.wait_for_ssh(worker)
-    await guests.prepare_docker(worker)
-    await guests.pull_image(worker)
-    await guests.build_image(worker)
+    await docker_inside(worker)
     current().booted.add(worker)
     await machines.note(worker, windows=WindowsState.BOOTING)
     await guests.start_waa(worker)
     await guests.wait_for_waa(worker)
     await guests.open_tunnel(worker)
+
+
+async def docker_inside(worker: str) -> None:
+    """The phases inside a VM that has power, until the Docker image is there."""
+    await guests.wait_for_ssh(worker)
+    await guests.prepare_docker(worker)
+    await guests.pull_image(worker)
+    await guests.build_image(worker)
 
 
 async def _take_back(action: Action) -> bool:

@@ -35,6 +35,13 @@ COLOURS: dict[Phase, str] = {
     Phase.DEALLOCATE_VM: "#2f6db3",
     Phase.DELETE_WORKER: "#2f6db3",
     Phase.DELETE_NETWORK: "#5b6b7b",
+    Phase.CLEAN_DISK: "#2a9d8f",
+    Phase.SCAN_DISK: "#3d8b40",
+    Phase.DEPROVISION: "#7b5ea7",
+    Phase.GENERALIZE_VM: "#a0559e",
+    Phase.CAPTURE_IMAGE: "#c44f7a",
+    Phase.PROMOTE_IMAGE: "#d9822b",
+    Phase.DELETE_IMAGE: "#5b6b7b",
 }
 """A colour per phase, dark enough for white letters."""
 FAILED = "#c62828"

@@ -79,6 +79,24 @@ class Phase(StrEnum):
     DEALLOCATE_VM = "deallocate-vm"
     DELETE_WORKER = "delete-worker"
     DELETE_NETWORK = "delete-network"
+    CLEAN_DISK = "clean-disk"
+    SCAN_DISK = "scan-disk"
+    DEPROVISION = "deprovision"
+    GENERALIZE_VM = "generalize-vm"
+    CAPTURE_IMAGE = "capture-image"
+    PROMOTE_IMAGE = "promote-image"
+    DELETE_IMAGE = "delete-image"
+
+
+class ImageState(StrEnum):
+    """Where a golden image stands; written to its tags."""
+
+    CANDIDATE = "candidate"
+    """Captured, its canary not yet seen ready."""
+    CURRENT = "current"
+    """What `pool-create` takes."""
+    PREVIOUS = "previous"
+    """Was current; kept to go back to."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,33 @@ class Quota:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A golden image: an OS disk on which the slow phases are already true.
+
+    Attributes:
+        name: resource name.
+        resource_id: ARM id.
+        region: Azure region; VMs elsewhere can't use it.
+        size_gb: size of its OS disk in GB.
+        state: where it stands.
+        created_at: when it was captured (cloud time).
+        docker_image: name of the Docker image on it; its tag is the digest of the build context.
+        has_windows: whether Windows is installed and was powered off in order.
+        boot_seconds: cloud seconds that its canary took from create to ready, None without one.
+    """
+
+    name: str
+    resource_id: str
+    region: str
+    size_gb: int
+    state: ImageState
+    created_at: datetime
+    docker_image: str
+    has_windows: bool
+    boot_seconds: int | None = None
+
+
+@dataclass(frozen=True)
 class PoolSpec:
     """What somebody wants of a pool.
 
@@ -140,6 +185,7 @@ class PoolSpec:
         regions: Azure regions, best first.
         auto_pause_hours: hours from create or resume until auto-pause.
         min_ready: how many workers must be ready for success.
+        image: golden image that workers in its region are made from, None for bare Ubuntu.
     """
 
     name: str
@@ -148,6 +194,7 @@ class PoolSpec:
     regions: tuple[str, ...]
     auto_pause_hours: float
     min_ready: int
+    image: Image | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,10 @@ Azure's limits: a Linux VM name has at most 64 characters, letters, digits, `-`;
 is the same. Pool names are held to 40 by the settings, so that every derived name fits.
 """
 
+from __future__ import annotations
+
+from datetime import datetime
+
 
 def worker_name(pool: str, index: int) -> str:
     """`waa-pool-00`, the VM's name too."""
@@ -38,3 +42,12 @@ def vnet_name(pool: str, region: str) -> str:
 def lock_name(pool: str) -> str:
     """Global concurrency limit that every flow changing the pool holds."""
     return f"waa-pool-{pool}"
+
+
+BAKE_POOL = "waa-bake"
+"""Pool of the bake's own VMs: builder and canary. One bake at a time: its lock is the pool's."""
+
+
+def image_name(at: datetime) -> str:
+    """`waa-image-20261124-233000`, by the cloud's time of its bake."""
+    return f"waa-image-{at:%Y%m%d-%H%M%S}"

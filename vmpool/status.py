@@ -5,14 +5,15 @@ Says unknown when it is unknown: a pool that can't be read is never "paused".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from vmpool.cost import estimate
+from vmpool.imaging import age_days, is_stale, usd_per_month
 from vmpool.lifetime import auto_pause_at, is_due, paused_since
-from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
+from vmpool.model import Image, Intent, Observed, PoolState, PowerState, WindowsState, Worker
 from vmpool.tags import format_time
 
 STALE_OPERATION_SECONDS = 3600
@@ -78,6 +79,34 @@ def document(observed: Observed) -> dict[str, Any]:
         "paused_since": _time(paused_since(observed)),
         "cost": asdict(estimate(observed)),
         "warnings": warnings(observed),
+    }
+
+
+def images_document(images: Sequence[Image], docker_image: str, now: datetime) -> dict[str, Any]:
+    """The JSON of `oa-vm image-list --json`; its keys are an interface, add but don't rename.
+
+    Args:
+        images: ours.
+        docker_image: name of the Docker image that would be built now.
+        now: cloud time.
+    """
+    return {"images": [_image(image, docker_image, now) for image in images]}
+
+
+def _image(image: Image, docker_image: str, now: datetime) -> dict[str, Any]:
+    return {
+        "name": image.name,
+        "state": image.state.value,
+        "region": image.region,
+        "size_gb": image.size_gb,
+        "created_at": format_time(image.created_at),
+        "age_days": round(age_days(image, now), 2),
+        "docker_image": image.docker_image,
+        "windows": image.has_windows,
+        "boot_seconds": image.boot_seconds,
+        "is_stale": is_stale(image, docker_image),
+        "usd_per_month": round(usd_per_month(image), 2),
+        "is_estimate": True,
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from vmpool.model import Intent, WindowsState, WorkerTags
+from vmpool.model import Image, ImageState, Intent, WindowsState, WorkerTags
 
 POOL = "waa-pool"
 """Name of the pool; on every resource of it."""
@@ -29,8 +29,21 @@ HOST_KEY = "waa-host-key"
 """Public SSH host key given to the VM: any machine with credentials can verify it."""
 READY_AT = "waa-ready-at"
 """When the worker was last seen ready."""
+IMAGE_STATE = "waa-image-state"
+"""On a golden image: candidate, current or previous. What has none is nobody's of ours."""
+IMAGE_CREATED_AT = "waa-image-created-at"
+"""When it was captured."""
+IMAGE_DOCKER = "waa-image-docker"
+"""Name of the Docker image on it; the tag is the digest of our build context."""
+IMAGE_WINDOWS = "waa-image-windows"
+"""`installed` if Windows is on it and was powered off in order, else `absent`."""
+IMAGE_BOOT_SECONDS = "waa-image-boot-seconds"
+"""Cloud seconds that its canary took from create to ready."""
 NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
+
+
+INSTALLED = "installed"
 
 
 def format_time(moment: datetime) -> str:
@@ -98,6 +111,54 @@ def _windows(text: str | None) -> WindowsState:
         return WindowsState(text or "")
     except ValueError:
         return WindowsState.UNKNOWN
+
+
+def encode_image(image: Image) -> dict[str, str]:
+    """Every tag of a golden image."""
+    written = {
+        IMAGE_STATE: image.state.value,
+        IMAGE_CREATED_AT: format_time(image.created_at),
+        IMAGE_DOCKER: image.docker_image,
+        IMAGE_WINDOWS: INSTALLED if image.has_windows else WindowsState.ABSENT.value,
+    }
+    boot = {} if image.boot_seconds is None else {IMAGE_BOOT_SECONDS: str(image.boot_seconds)}
+    return written | boot
+
+
+def decode_image(
+    name: str, resource_id: str, region: str, size_gb: int, tags: dict[str, str] | None
+) -> Image | None:
+    """What an image's tags say.
+
+    Args:
+        name: resource name.
+        resource_id: ARM id.
+        region: Azure region.
+        size_gb: size of its OS disk in GB.
+        tags: as Azure returns them.
+
+    Returns:
+        The image, None if it is not one of ours or its tags were damaged.
+    """
+    found = {key.lower(): value for key, value in (tags or {}).items()}
+    created_at, boot = parse_time(found.get(IMAGE_CREATED_AT)), found.get(IMAGE_BOOT_SECONDS, "")
+    try:
+        state = ImageState(found.get(IMAGE_STATE, ""))
+    except ValueError:
+        return None
+    if created_at is None:
+        return None
+    return Image(
+        name=name,
+        resource_id=resource_id,
+        region=region,
+        size_gb=size_gb,
+        state=state,
+        created_at=created_at,
+        docker_image=found.get(IMAGE_DOCKER, ""),
+        has_windows=found.get(IMAGE_WINDOWS) == INSTALLED,
+        boot_seconds=int(boot) if boot.isdecimal() else None,
+    )
 
 
 def part_tags(pool: str, pool_id: str, worker: str = "") -> dict[str, str]:

@@ -14,6 +14,7 @@ NIC = "Microsoft.Network/networkInterfaces"
 ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
+IMAGE = "Microsoft.Compute/images"
 
 API = {
     VM: "2024-07-01",
@@ -22,6 +23,7 @@ API = {
     ADDRESS: "2024-05-01",
     SECURITY_GROUP: "2024-05-01",
     NETWORK: "2024-05-01",
+    IMAGE: "2024-07-01",
 }
 PARTS = (NIC, ADDRESS, DISK, SECURITY_GROUP, NETWORK)
 """What a pool has beside VMs, in the order in which it can be deleted."""

@@ -60,6 +60,7 @@ class CreateVm:
         ssh_public_key: the login's key, `ssh-ed25519 AAAA...`.
         user_data: cloud-init document, plain text.
         tags: every tag, the timer's included: written by the same request that creates.
+        image_id: ARM id of a golden image in the same region, "" for bare Ubuntu.
     """
 
     name: str
@@ -71,6 +72,7 @@ class CreateVm:
     ssh_public_key: str
     user_data: str = field(repr=False)  # holds the private host key
     tags: dict[str, str]
+    image_id: str = ""
 
 
 def vm_resource_id(cloud: Cloud, name: str) -> str:
@@ -176,12 +178,7 @@ def _body(request: CreateVm, security: str) -> Any:
     properties: dict[str, Any] = {
         "hardwareProfile": {"vmSize": request.place.size},
         "storageProfile": {
-            "imageReference": {
-                "publisher": UBUNTU_PUBLISHER,
-                "offer": UBUNTU_OFFER,
-                "sku": UBUNTU_SKU,
-                "version": "latest",
-            },
+            "imageReference": _image(request),
             "osDisk": {
                 "name": request.os_disk_name,
                 "createOption": "FromImage",
@@ -209,6 +206,17 @@ def _body(request: CreateVm, security: str) -> Any:
     if security:
         properties["securityProfile"] = {"securityType": security}
     return {"location": request.place.region, "tags": request.tags, "properties": properties}
+
+
+def _image(request: CreateVm) -> dict[str, str]:
+    if request.image_id:
+        return {"id": request.image_id}
+    return {
+        "publisher": UBUNTU_PUBLISHER,
+        "offer": UBUNTU_OFFER,
+        "sku": UBUNTU_SKU,
+        "version": "latest",
+    }
 
 
 def _login_key(request: CreateVm) -> dict[str, str]:

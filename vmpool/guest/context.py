@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from vmpool.settings import Settings
+
 
 @dataclass(frozen=True)
 class BuildContext:
@@ -50,6 +52,16 @@ def image_name(name: str, arguments: Mapping[str, str]) -> str:
     bare = name[:colon] if colon > slash else name  # registry:5000/name has no tag
     parts = [waa_context().digest, *(f"{key}={arguments[key]}" for key in sorted(arguments))]
     return f"{bare}:{_digest(parts)[:12]}"
+
+
+def build_arguments(settings: Settings) -> dict[str, str]:
+    """Base images of the build."""
+    return {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
+
+
+def docker_image_name(settings: Settings) -> str:
+    """Name of the image that is built; any change of the context or a base image is another."""
+    return image_name(settings.waa_image, build_arguments(settings))
 
 
 def _digest(parts: Iterable[str | bytes]) -> str:

@@ -1,0 +1,55 @@
+"""image-create: the bake of a golden image, proved by a canary before any pool uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from tasks import bake
+from tasks.images import promote_image
+from tasks.operation import operation
+from tasks.outcome import image_status
+from tasks.wanted import spec_from
+from vmpool.model import Image
+from vmpool.naming import BAKE_POOL
+
+BAKE_HOURS = 4.0
+"""Auto-pause of builder and canary: a cold start of 42 min, a canary, and room for a slow day."""
+
+
+@flow(name="image-create", flow_run_name="image-create")
+async def image_create(
+    with_windows: bool = True,  # noqa: FBT001, FBT002 # a tick box in the UI
+    sizes: list[str] | None = None,
+    regions: list[str] | None = None,
+) -> dict[str, Any]:
+    """Bake a golden image on a VM of its own; nothing of a failed or killed bake is left billing.
+
+    Args:
+        with_windows: install Windows too, so that a cold start boots it instead.
+        sizes: VM sizes of the builder, best first; WAA_SIZES by default.
+        regions: Azure regions, best first; the image can be used in the one it is made in.
+
+    Returns:
+        The images, as `image-list --json` shows them.
+
+    Raises:
+        VmPoolError: a phase failed, or the canary did; the image before stays current.
+    """
+    async with operation(BAKE_POOL) as session:
+        spec = spec_from(session, 1, sizes, regions, BAKE_HOURS)
+        image: Image | None = None
+        await bake.clear()
+        await bake.drop_candidates()
+        try:
+            place = await bake.build(spec, with_windows=with_windows)
+            image = await bake.capture(place, with_windows=with_windows)
+            boot_seconds = await bake.prove(spec, image, place)
+            await promote_image(session.pool, image, boot_seconds)
+        except BaseException:
+            await bake.discard(image)
+            raise
+        finally:
+            await bake.clear()
+        return await image_status("promoted")

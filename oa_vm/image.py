@@ -1,0 +1,122 @@
+"""The `image-*` commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from oa_vm.options import DryRun, Json, Region, Size, Yes
+from oa_vm.output import out, print_json, styled, table
+from oa_vm.run import run_flow
+from vmpool.errors import UsageError
+from vmpool.model import ImageState
+from vmpool.settings import load_settings
+
+
+def image_create(
+    without_windows: Annotated[
+        bool, typer.Option("--without-windows", help="Leave Windows to each VM's first boot.")
+    ] = False,
+    size: Size = None,
+    region: Region = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Bake a golden image on a VM of its own; a canary proves it before any pool uses it."""
+    settings = load_settings()
+    images = _listed()
+    if dry_run:
+        current = _current(images)
+        old = f"{current['name']} becomes previous" if current else "it is the first"
+        print_json({"replaces": current}) if as_json else out.print(
+            f"A new image would be baked {'without' if without_windows else 'with'} Windows; {old}."
+        )
+        return
+    parameters = {"with_windows": not without_windows, "sizes": size, "regions": region}
+    _print_images(run_flow(settings, "image-create", parameters), as_json=as_json)
+
+
+def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:
+    """Bake a new golden image if what goes into it has changed since the last."""
+    images = _listed()
+    current = _current(images)
+    up_to_date = current["name"] if current and not current["is_stale"] else ""
+    if dry_run or up_to_date:
+        if as_json:
+            print_json({"is_due": not up_to_date, **images})
+        else:
+            out.print(f"{up_to_date} is up to date." if up_to_date else "A new image is due.")
+        return
+    _print_images(run_flow(load_settings(), "image-refresh", {}), as_json=as_json)
+
+
+def image_list(as_json: Json = False) -> None:
+    """Show the golden images; asks Azure directly, Prefect need not run."""
+    from oa_vm.preview import list_our_images  # noqa: PLC0415 # imports Azure's SDK
+
+    _print_images(list_our_images(load_settings()), as_json=as_json)
+
+
+def image_delete(
+    name: Annotated[str, typer.Argument(help="The image's name, as image-list shows it.")],
+    yes: Yes = False,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete a golden image; pools that were made from it go on."""
+    from vmpool.errors import NotFoundError  # noqa: PLC0415 # beside its only use
+
+    images = _listed()
+    found = next((image for image in images["images"] if image["name"] == name), None)
+    if found is None:
+        raise NotFoundError(f"no image {name!r}: oa-vm image-list shows those that there are")
+    if dry_run:
+        print_json({"deleted": found}) if as_json else out.print(f"{name} would be deleted.")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("image-delete deletes data and nobody can be asked here: add -y")
+        typer.confirm(f"Delete image {name} ({found['state']})?", abort=True, err=True)
+    _print_images(run_flow(load_settings(), "image-delete", {"name": name}), as_json=as_json)
+
+
+def _listed() -> dict[str, Any]:
+    """The images before anything is changed; a local Azure that does not run is started."""
+    from oa_vm.preview import list_our_images  # noqa: PLC0415 # imports Azure's SDK
+    from oa_vm.stack import ensure_local_azure  # noqa: PLC0415 # --help is quick without it
+
+    settings = load_settings()
+    ensure_local_azure(settings)
+    return list_our_images(settings)
+
+
+def _current(images: dict[str, Any]) -> dict[str, Any] | None:
+    state = ImageState.CURRENT.value
+    return next((image for image in images["images"] if image["state"] == state), None)
+
+
+def _print_images(listed: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(listed)
+        return
+    if not listed["images"]:
+        out.print("There are no golden images; make one with: oa-vm image-create")
+        return
+    cells = [_cells(image) for image in listed["images"]]
+    out.print(table("", cells, numeric=("GB", "boot min", "USD/month")))
+
+
+def _cells(image: dict[str, Any]) -> dict[str, str]:
+    boot = image["boot_seconds"]
+    return {
+        "image": image["name"],
+        "state": styled(image["state"]) + (" [yellow]stale[/]" if image["is_stale"] else ""),
+        "age": f"{image['age_days']:.1f} d",
+        "region": image["region"],
+        "windows": "yes" if image["windows"] else "no",
+        "boot min": "-" if boot is None else f"{boot / 60:.1f}",
+        "GB": str(image["size_gb"]),
+        "USD/month": f"{image['usd_per_month']:.2f}",
+    }

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmpool import imaging, tags
+from vmpool.errors import NotFoundError, UsageError
+from vmpool.model import Image, ImageState, PoolSpec
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+SPEC = PoolSpec("p1", 2, ("Standard_D8ds_v5",), ("eastus", "westus2"), 2.0, 2)
+
+
+def image(
+    name: str = "i1",
+    state: ImageState = ImageState.CURRENT,
+    *,
+    days: float = 1,
+    region: str = "westus2",
+) -> Image:
+    """A golden image, `days` old."""
+    return Image(
+        name=name,
+        resource_id=f"/subscriptions/s/x/{name}",
+        region=region,
+        size_gb=128,
+        state=state,
+        created_at=NOW - timedelta(days=days),
+        docker_image="waa-auto:abc",
+        has_windows=True,
+    )
+
+
+def names(images: tuple[Image, ...]) -> list[str]:
+    return [item.name for item in images]
+
+
+def test_auto_takes_the_newest_current_image_and_its_region_first() -> None:
+    images = [image("old", days=9), image("new"), image("c", ImageState.CANDIDATE, days=0)]
+    spec = imaging.from_image(SPEC, images, "auto")
+    assert (spec.image and spec.image.name, spec.regions) == ("new", ("westus2", "eastus"))
+
+
+def test_auto_without_a_usable_image_is_bare_ubuntu() -> None:
+    assert imaging.from_image(SPEC, [], "auto") == SPEC
+    assert imaging.from_image(SPEC, [image(region="northeurope")], "auto") == SPEC
+
+
+def test_none_is_bare_ubuntu_whatever_there_is() -> None:
+    assert imaging.from_image(SPEC, [image()], "none") == SPEC
+
+
+def test_a_named_image_is_taken_whatever_its_state() -> None:
+    spec = imaging.from_image(SPEC, [image("back", ImageState.PREVIOUS)], "back")
+    assert spec.image
+    assert spec.image.name == "back"
+
+
+def test_a_named_image_that_does_not_exist_or_is_elsewhere_is_refused() -> None:
+    with pytest.raises(NotFoundError, match="oa-vm image-list"):
+        imaging.from_image(SPEC, [image()], "typo")
+    with pytest.raises(UsageError, match="northeurope only"):
+        imaging.from_image(SPEC, [image("far", region="northeurope")], "far")
+
+
+def test_promotion_keeps_the_one_before_and_prunes_older_and_abandoned_ones() -> None:
+    images = [
+        image("was", days=7),
+        image("older", ImageState.PREVIOUS, days=14),
+        image("killed", ImageState.CANDIDATE, days=3),
+        image("elsewhere", days=20, region="eastus"),
+    ]
+    candidate = image("new", ImageState.CANDIDATE, days=0)
+    plan = imaging.promote([*images, candidate], candidate, 190)
+    assert [(i.name, i.state, i.boot_seconds) for i in plan.changed] == [
+        ("new", ImageState.CURRENT, 190),
+        ("was", ImageState.PREVIOUS, None),
+    ]
+    assert names(plan.pruned) == ["older", "killed"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ImageState), st.integers(1, 99)), max_size=8))
+def test_after_any_promotion_one_is_current_and_at_most_two_are_left(
+    others: list[tuple[ImageState, int]],
+) -> None:
+    images = [image(f"i{n}", state, days=days) for n, (state, days) in enumerate(others)]
+    candidate = image("new", ImageState.CANDIDATE, days=0)
+    plan = imaging.promote([*images, candidate], candidate, None)
+    after = {item.name: item for item in [*images, candidate]}
+    after |= {item.name: item for item in plan.changed}
+    for gone in plan.pruned:
+        del after[gone.name]
+    assert [i.name for i in after.values() if i.state is ImageState.CURRENT] == ["new"]
+    assert len(after) <= imaging.KEPT
+
+
+@given(
+    st.sampled_from(ImageState),
+    st.booleans(),
+    st.none() | st.integers(0, 10_000),
+    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 # the zone is given beside
+)
+def test_what_tags_are_written_is_read_again(
+    state: ImageState,
+    has_windows: bool,  # noqa: FBT001 # hypothesis draws it
+    boot_seconds: int | None,
+    at: datetime,
+) -> None:
+    made = replace(
+        image(),
+        state=state,
+        has_windows=has_windows,
+        boot_seconds=boot_seconds,
+        created_at=at.replace(microsecond=0),
+    )
+    read = tags.decode_image(
+        made.name, made.resource_id, made.region, made.size_gb, tags.encode_image(made)
+    )
+    assert read == made
+
+
+def test_an_image_of_somebody_else_is_none_of_ours() -> None:
+    assert tags.decode_image("x", "/x", "eastus", 30, {"team": "qa"}) is None
+    assert tags.decode_image("x", "/x", "eastus", 30, None) is None
+
+
+def test_a_changed_context_makes_an_image_stale() -> None:
+    assert not imaging.is_stale(image(), "waa-auto:abc")
+    assert imaging.is_stale(image(), "waa-auto:abd")
+
+
+def test_an_image_costs_its_size_and_ages() -> None:
+    assert imaging.usd_per_month(image()) == pytest.approx(6.4)
+    assert imaging.age_days(image(days=3), NOW) == pytest.approx(3)

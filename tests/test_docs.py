@@ -21,7 +21,7 @@ from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 import vmpool.tags
 from oa_vm.main import app
 from oa_vm.output import FAILED, UNKNOWN, USAGE
-from tasks import capacity, guests, machines, phase
+from tasks import capacity, guests, images, machines, phase
 from vmpool.model import Intent, Phase, PoolState, PowerState, WindowsState
 from vmpool.plan import DOWN, UP
 from vmpool.settings import Settings
@@ -189,7 +189,7 @@ def test_every_tag_is_documented() -> None:
 def cached() -> dict[str, str]:
     """How each phase's task caches, in the words of the page."""
     words = {id(phase.NO_CACHE): "no", id(phase.ON_DISK): "within the flow run"}
-    modules = (capacity, guests, machines)
+    modules = (capacity, guests, images, machines)
     made = [item for module in modules for item in vars(module).values() if isinstance(item, Task)]
     return {item.name: words[id(item.cache_policy)] for item in made if item.name in set(Phase)}
 
@@ -235,7 +235,9 @@ def emitted() -> set[str]:
     )
     of_pool = re.findall(r"(?:conclude|conclude_up)\(\s*\"(\w+)\"", source)
     of_pool += re.findall(r"emit_pool_event\([\w.]+, \"(\w+)\"", source)
-    return {f"waa.pool.{name}" for name in of_pool} | {"waa.phase.completed", "waa.phase.failed"}
+    of_images = re.findall(r"image_status\(\"(\w+)\"\)", source)
+    names = {f"waa.pool.{name}" for name in of_pool} | {f"waa.image.{name}" for name in of_images}
+    return names | {"waa.phase.completed", "waa.phase.failed"}
 
 
 def test_every_event_is_documented() -> None:

@@ -43,7 +43,7 @@ NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
 
 
-INSTALLED = "installed"
+_INSTALLED = "installed"
 
 
 def format_time(moment: datetime) -> str:
@@ -119,7 +119,7 @@ def encode_image(image: Image) -> dict[str, str]:
         IMAGE_STATE: image.state.value,
         IMAGE_CREATED_AT: format_time(image.created_at),
         IMAGE_DOCKER: image.docker_image,
-        IMAGE_WINDOWS: INSTALLED if image.has_windows else WindowsState.ABSENT.value,
+        IMAGE_WINDOWS: _INSTALLED if image.has_windows else WindowsState.ABSENT.value,
     }
     boot = {} if image.boot_seconds is None else {IMAGE_BOOT_SECONDS: str(image.boot_seconds)}
     return written | boot
@@ -156,7 +156,7 @@ def decode_image(
         state=state,
         created_at=created_at,
         docker_image=found.get(IMAGE_DOCKER, ""),
-        has_windows=found.get(IMAGE_WINDOWS) == INSTALLED,
+        has_windows=found.get(IMAGE_WINDOWS) == _INSTALLED,
         boot_seconds=int(boot) if boot.isdecimal() else None,
     )
 

@@ -36,14 +36,11 @@ IMAGE_CREATED_AT = "waa-image-created-at"
 IMAGE_DOCKER = "waa-image-docker"
 """Name of the Docker image on it; the tag is the digest of our build context."""
 IMAGE_WINDOWS = "waa-image-windows"
-"""`installed` if Windows is on it and was powered off in order, else `absent`."""
+"""`off` if Windows is on it and was powered off in order, else `absent`."""
 IMAGE_BOOT_SECONDS = "waa-image-boot-seconds"
 """Cloud seconds that its canary took from create to ready."""
 NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
-
-
-_INSTALLED = "installed"
 
 
 def format_time(moment: datetime) -> str:
@@ -119,7 +116,7 @@ def encode_image(image: Image) -> dict[str, str]:
         IMAGE_STATE: image.state.value,
         IMAGE_CREATED_AT: format_time(image.created_at),
         IMAGE_DOCKER: image.docker_image,
-        IMAGE_WINDOWS: _INSTALLED if image.has_windows else WindowsState.ABSENT.value,
+        IMAGE_WINDOWS: (WindowsState.OFF if image.has_windows else WindowsState.ABSENT).value,
     }
     boot = {} if image.boot_seconds is None else {IMAGE_BOOT_SECONDS: str(image.boot_seconds)}
     return written | boot
@@ -156,7 +153,7 @@ def decode_image(
         state=state,
         created_at=created_at,
         docker_image=found.get(IMAGE_DOCKER, ""),
-        has_windows=found.get(IMAGE_WINDOWS) == _INSTALLED,
+        has_windows=found.get(IMAGE_WINDOWS) == WindowsState.OFF,
         boot_seconds=int(boot) if boot.isdecimal() else None,
     )
 

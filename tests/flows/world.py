@@ -114,12 +114,14 @@ class World:
             yield
 
     async def run(self, flow: Flow[..., Any], **parameters: Any) -> Run:
-        """Run a flow on this world's pool to its end, good or bad."""
+        """Run a flow to its end, good or bad; on this world's pool, if it takes one."""
+        if "pool" in flow.parameters.properties:
+            parameters = {"pool": self.pool, **parameters}
         spans: list[Span] = []
         token = listeners.set((spans.append,))
         try:
             with self.environment():
-                state = await flow(**{"pool": self.pool, **parameters}, return_state=True)
+                state = await flow(**parameters, return_state=True)
         finally:
             listeners.reset(token)
         result = await state.result(raise_on_failure=False)

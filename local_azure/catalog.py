@@ -67,6 +67,11 @@ class Catalog:
                 return size
         return None
 
+    def generation(self, reference: dict[str, Any]) -> str:
+        """Hyper-V generation of a platform image, by the name of its SKU."""
+        sku = _text(reference, "sku")
+        return "V1" if sku.endswith(("lts", "gen1")) else "V2"
+
     def image_version(self, reference: dict[str, Any]) -> str | None:
         """Exact version that an image reference means, None if there is no such image."""
         for image in self.images:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from local_azure.cloud import Cloud
 
 KINDS = ("simulated", "none")
+BASE_BYTES = int(2.2 * (1 << 30))
+"""What Ubuntu takes of its disk."""
 
 
 class NoGuests:
@@ -25,6 +27,10 @@ class NoGuests:
 
     async def power_off(self, vm_id: str, *, is_orderly: bool) -> None:
         """Nothing was running."""
+
+    def used_bytes(self, os_disk: Path) -> int:  # noqa: ARG002 # the protocol's
+        """What Canonical's image comes with."""
+        return BASE_BYTES
 
     async def close(self) -> None:
         """Nothing is open."""

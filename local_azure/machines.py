@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_azure import firewall
+from local_azure import contents, firewall
 from local_azure.guests.base import GuestHost, GuestSpec
 from local_azure.state import Resource
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 VM = "Microsoft.Compute/virtualMachines"
+IMAGE = "Microsoft.Compute/images"
 SSH = 22
 """The port that security rules speak of; guests listen on the cloud's own SSH port instead."""
 Work = Callable[[], Awaitable[None]]
@@ -40,15 +40,19 @@ class Machines:
         self._cloud = cloud
         self._folder = folder
         self._queues: dict[str, asyncio.Task[None]] = {}
+        self._captured: dict[str, int | OSError] = {}
         self.host: GuestHost | None = None
 
     def power_on(self, vm: Resource) -> None:
         """Give power to a VM whose record says when it came on."""
         spec = self._spec(vm)
         boot = dict(vm.hidden["boot"])
+        origin = self._origin(vm)
         host = self._host()
 
         async def work() -> None:
+            if origin:
+                await asyncio.to_thread(contents.copy_folder, origin, spec.os_disk)
             for folder in (spec.os_disk, spec.temp_disk):
                 if folder:
                     folder.mkdir(parents=True, exist_ok=True)
@@ -73,8 +77,66 @@ class Machines:
         """Where a managed disk's files are."""
         return self._folder / "disks" / str(disk.hidden["guid"])
 
+    def fill_disk(self, disk: Resource) -> None:
+        """A new disk gets what its image holds; its VM's first power-on waits for it."""
+        source, target = self._image_folder(disk.hidden["origin"]), self.disk_folder(disk)
+
+        async def work() -> None:
+            await asyncio.to_thread(contents.copy_folder, source, target)
+
+        self._enqueue(disk.hidden["used_by"], work)
+
+    def capture(self, disk: Resource, image: Resource) -> None:
+        """Copy a disk that nothing writes to into an image, after all that its VM was told."""
+        guid, host = image.hidden["guid"], self._host()
+        source, target = self.disk_folder(disk), self._image_folder(guid)
+
+        async def work() -> None:
+            try:
+                await asyncio.to_thread(contents.copy_folder, source, target)
+                self._captured[guid] = await asyncio.to_thread(host.used_bytes, target)
+            except OSError as error:
+                self._captured[guid] = error
+            self._cloud.operations.wake(image.id)
+
+        self._enqueue(disk.hidden.get("used_by", ""), work)
+
+    def is_captured(self, image: Resource) -> bool:
+        """Whether a capture has ended, well or not."""
+        return image.hidden["guid"] in self._captured
+
+    def captured_bytes(self, image: Resource) -> int:
+        """How much a captured image holds.
+
+        Raises:
+            OSError: it could not be copied.
+        """
+        found = self._captured.pop(image.hidden["guid"])
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def remove_image(self, image: Resource) -> None:
+        """An image was deleted: its content goes when nothing that was begun reads it any more."""
+        guid = image.hidden["guid"]
+
+        def append() -> None:
+            readers = list(self._queues.values())
+
+            async def work() -> None:
+                if readers:
+                    await asyncio.wait(readers)
+                await asyncio.to_thread(contents.remove, self._image_folder(guid))
+
+            self._append(guid, work)
+
+        self._cloud.store.after_commit(append)
+
     def resume_all(self) -> None:
-        """After a restart: VMs that had power go on with the same boot."""
+        """After a restart: copies are made again, VMs that had power go on with the same boot."""
+        for image in self._cloud.store.find_all(IMAGE):
+            if image.properties["provisioningState"] == "Creating":
+                self.capture(Resource("", "", {}, image.hidden["source"]), image)
         for vm in self._cloud.store.find_all(VM):
             if vm.hidden.get("boot"):
                 self.power_on(vm)
@@ -104,6 +166,7 @@ class Machines:
             return
         vm.hidden["boot"] = None
         vm.hidden["power"] = "stopped"
+        vm.hidden["is_shut_down_inside"] = True
         self._cloud.store.put(vm)
         self._cloud.store.commit()
 
@@ -122,12 +185,24 @@ class Machines:
             raise RuntimeError("no guest host yet")
         return self.host
 
-    def _spec(self, vm: Resource) -> GuestSpec:
-        profile = vm.properties["osProfile"]
-        size = self._cloud.catalog.sizes[vm.properties["hardwareProfile"]["vmSize"]]
+    def _image_folder(self, guid: str) -> Path:
+        return self._folder / "images" / guid
+
+    def _os_disk(self, vm: Resource) -> Resource:
         disk = self._cloud.store.get(vm.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
         if disk is None:
             raise RuntimeError(f"{vm.id} has no OS disk")
+        return disk
+
+    def _origin(self, vm: Resource) -> Path | None:
+        """The image content that a VM's OS disk began with."""
+        guid = self._os_disk(vm).hidden.get("origin")
+        return self._image_folder(guid) if guid else None
+
+    def _spec(self, vm: Resource) -> GuestSpec:
+        profile = vm.properties["osProfile"]
+        size = self._cloud.catalog.sizes[vm.properties["hardwareProfile"]["vmSize"]]
+        disk = self._os_disk(vm)
         linux = profile.get("linuxConfiguration", {})
         keys = linux.get("ssh", {}).get("publicKeys", [])
         guid = vm.hidden["guid"]
@@ -148,7 +223,7 @@ class Machines:
 
     def _remove(self, queue: str, folder: Path) -> None:
         async def work() -> None:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(contents.remove, folder)
 
         self._enqueue(queue, work)
 

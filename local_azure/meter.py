@@ -17,6 +17,7 @@ POOL_TAG = "waa-pool"
 """Tag that names the pool a resource's cost is shown under."""
 HOURS_PER_MONTH = 730.0
 """Azure's own month for turning monthly prices into hourly ones."""
+GIB = 1 << 30
 BILLED_POWER = {"starting", "running", "stopping", "stopped"}
 """Power states whose compute is charged (Azure's states-billing page)."""
 
@@ -43,6 +44,10 @@ class Prices:
         tiers = self.table["disk_per_month"].get(sku, self.table["disk_per_month"]["Premium_LRS"])
         fitting = [price for size, price in tiers if size >= size_gib]
         return float(fitting[0] if fitting else tiers[-1][1]) / HOURS_PER_MONTH
+
+    def image_per_hour(self, used_bytes: int) -> float:
+        """USD per hour of a managed image: what is used counts, not the disk's size."""
+        return used_bytes / GIB * float(self.table["image_per_gib_month"]) / HOURS_PER_MONTH
 
     def address_per_hour(self) -> float:
         """USD per hour of a Standard static public address."""

@@ -1,8 +1,9 @@
 """Long-running operations: a list of dated steps each, kept on disk, driven by the cloud's clock.
 
 A provider registers what each step does; the engine decides when. An operation ends with its last
-step, or with the first step that raises. Operations that were running when the server died go on
-at the step that is due. Refuses to know any resource: a step gets the resource's id.
+step, or with the first step that raises. A step that depends on work outside the records (bytes to
+be copied) waits for it when it is due. Operations that were running when the server died go on at
+the step that is due. Refuses to know any resource: a step gets the resource's id.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ class Operation:
 Step = Callable[["Cloud", Operation, float], None]
 """(cloud, operation, cloud time at which the step was due)."""
 _steps: dict[tuple[str, str], Step] = {}
+Ready = Callable[["Cloud", Operation], bool]
+"""Whether the work that a step depends on is done."""
+_ready: dict[tuple[str, str], Ready] = {}
 
 
 def step(kind: str, name: str) -> Callable[[Step], Step]:
@@ -80,6 +84,16 @@ def step(kind: str, name: str) -> Callable[[Step], Step]:
 
     def keep(function: Step) -> Step:
         _steps[kind, name] = function
+        return function
+
+    return keep
+
+
+def ready(kind: str, name: str) -> Callable[[Ready], Ready]:
+    """Decorate what tells whether the step `name` may run; who does the work calls `wake`."""
+
+    def keep(function: Ready) -> Ready:
+        _ready[kind, name] = function
         return function
 
     return keep
@@ -131,6 +145,13 @@ class Operations:
             self._end(operation, CANCELED, at)
             self._call(operation, "preempted", at)
 
+    def wake(self, resource_id: str) -> None:
+        """What a due step on a resource was waiting for is done."""
+        for operation in self.running_on(resource_id):
+            if operation.id not in self._timers:
+                self._go_on(operation)
+        self._cloud.store.commit()
+
     def resume_all(self) -> None:
         """Go on with everything that was running when the server stopped."""
         rows = self._cloud.store.execute("select body from operations where is_running = 1")
@@ -143,6 +164,9 @@ class Operations:
             due, name = operation.steps[0]
             if due > now:
                 self._cloud.store.after_commit(lambda: self._arm(operation))
+                return
+            may_run = _ready.get((operation.kind, name))
+            if may_run and not may_run(self._cloud, operation):
                 return
             self._run(operation, name, due)
 

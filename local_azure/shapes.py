@@ -13,7 +13,7 @@ from local_azure import errors
 OBJECTS = {
     "properties", "hardwareProfile", "storageProfile", "imageReference", "osDisk", "managedDisk",
     "osProfile", "linuxConfiguration", "ssh", "networkProfile", "creationData", "addressSpace",
-    "networkSecurityGroup", "subnet", "publicIPAddress",
+    "networkSecurityGroup", "subnet", "publicIPAddress", "sourceVirtualMachine", "securityProfile",
 }  # fmt: skip
 LISTS_OF_OBJECTS = {
     "networkInterfaces", "subnets", "ipConfigurations", "securityRules", "publicKeys", "dataDisks",
@@ -24,7 +24,8 @@ LISTS = LISTS_OF_OBJECTS | {
 }  # fmt: skip
 TEXTS = {
     "vmSize", "adminUsername", "computerName", "customData", "createOption", "deleteOption",
-    "addressPrefix", "keyData", "id", "direction", "access", "protocol",
+    "addressPrefix", "keyData", "id", "direction", "access", "protocol", "hyperVGeneration",
+    "securityType",
 }  # fmt: skip
 WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
 AS_GIVEN = "tags"

@@ -34,6 +34,8 @@ VM_UPDATE = Limit(12, 4 / 60)
 VM_GET = Limit(36, 12 / 60)
 VM_POLL = Limit(45, 15 / 60)
 VM_LIST = Limit(900, 300 / 60)
+IMAGE_WRITE = Limit(40, 40 / 180)
+IMAGE_GET = Limit(360, 360 / 180)
 LONG_WINDOW = 10
 """Headers also show a 30-minute figure; it is this many times the 3-minute one."""
 SHORT_ONLY = {"GetSubscriptionInfo"}
@@ -47,6 +49,8 @@ COMPUTE = [
     ("POST", MACHINE + r"/[^/]+/\w+", "UpdateVM", VM_UPDATE),
     ("GET", MACHINE, "HighCostGet", VM_LIST),
     ("GET", MACHINE + r"/[^/]+(/instanceView)?", "LowCostGet", VM_GET),
+    ("PUT|PATCH|DELETE", r".*/Microsoft\.Compute/images/[^/]+", "CreateImages", IMAGE_WRITE),
+    ("GET", r".*/Microsoft\.Compute/images(/[^/]+)?", "GetImages", IMAGE_GET),
     ("GET", r".*/locations/[^/]+/(Disk)?Operations/[^/]+", "GetOperation", VM_POLL),
     ("GET", r".*/locations/[^/]+/usages", "GetSubscriptionInfo", VM_LIST),
     ("PUT|PATCH|DELETE", r".*/Microsoft\.Compute/disks/[^/]+", "CreateUpdateDisks", VM_LIST),

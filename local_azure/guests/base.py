@@ -93,5 +93,8 @@ class GuestHost(Protocol):
                 SIGKILL), False when the plug is pulled.
         """
 
+    def used_bytes(self, os_disk: Path) -> int:
+        """How much of an OS disk that no guest runs on is used; may take a moment."""
+
     async def close(self) -> None:
         """Close every listener; guest state stays on the disks."""

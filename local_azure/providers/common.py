@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VM = "Microsoft.Compute/virtualMachines"
 DISK = "Microsoft.Compute/disks"
+IMAGE = "Microsoft.Compute/images"
 NIC = "Microsoft.Network/networkInterfaces"
 ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
@@ -167,6 +168,8 @@ def _rate(cloud: Cloud, resource: Resource) -> float | None:
         return prices.vm_per_hour(size, resource.location) if is_billed else 0.0
     if resource.type == DISK:
         return prices.disk_per_hour(resource.body["sku"]["name"], properties["diskSizeGB"])
+    if resource.type == IMAGE:
+        return prices.image_per_hour(resource.hidden.get("used_bytes", 0))
     if resource.type == ADDRESS:
         return prices.address_per_hour()
     return None

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
-from local_azure.catalog import IMAGE_GIB, Size
+from local_azure.catalog import Size
 from local_azure.errors import AzureError
 from local_azure.providers.common import NIC, VM
 from local_azure.state import Resource
@@ -53,46 +53,12 @@ def check_size(call: Call, name: str, location: str) -> Size:
     return size
 
 
-def check_image(call: Call, storage: dict[str, Any]) -> str:
-    """The image exists; returns its exact version."""
-    reference = storage.get("imageReference") or {}
-    option = str((storage.get("osDisk") or {}).get("createOption", "FromImage"))
-    if option != "FromImage" or storage.get("dataDisks"):
-        raise errors.invalid_parameter(
-            "storageProfile",
-            "The local Azure makes OS disks from platform images only, and no data disks.",
-        )
-    version = call.cloud.catalog.image_version(reference)
-    if version is None:
-        urn = ":".join(str(reference.get(k, "")) for k in ("publisher", "offer", "sku", "version"))
-        raise AzureError(
-            404,
-            "PlatformImageNotFound",
-            f"The platform image '{urn}' is not available. Verify that all fields in the storage "
-            "profile are correct. For more details about storage profile information, please refer "
-            "to https://aka.ms/storageprofile",
-            target="imageReference",
-        )
-    return version
-
-
-def check_disk_size(storage: dict[str, Any]) -> int:
-    """Size of the OS disk in GiB: at least the image's."""
-    size = int((storage.get("osDisk") or {}).get("diskSizeGB") or IMAGE_GIB)
-    if size < IMAGE_GIB:
-        raise AzureError(
-            400,
-            "ResizeDiskError",
-            f"The specified disk size {size} GB is smaller than the size of the corresponding disk "
-            f"in the VM image: {IMAGE_GIB} GB. This is not allowed. Please choose equal or greater "
-            "size or do not specify an explicit size.",
-            target="osDisk.diskSizeGB",
-        )
-    return size
-
-
 def check_profile(profile: dict[str, Any]) -> None:
-    """Names, keys and custom data of the OS profile."""
+    """Names, keys and custom data of the OS profile, which every generalized image needs."""
+    if not profile:
+        raise errors.invalid_parameter(
+            "osProfile", "Required parameter 'osProfile' is missing (null)."
+        )
     user, name = str(profile.get("adminUsername", "")), str(profile.get("computerName", ""))
     if not user or not name:
         missing = "adminUsername" if not user else "computerName"

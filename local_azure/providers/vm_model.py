@@ -8,6 +8,7 @@ from typing import Any
 from local_azure.catalog import Size
 from local_azure.errors import AzureError
 from local_azure.providers.common import DISK, VM
+from local_azure.providers.vm_sources import Source
 from local_azure.state import Resource
 from local_azure.wire import Call
 
@@ -15,7 +16,7 @@ Json = dict[str, Any]
 DEFAULT_DISK_SKU = "Premium_LRS"
 
 
-def fill(vm: Resource, given: Json, size: Size, version: str) -> None:
+def fill(vm: Resource, given: Json, size: Size, source: Source) -> None:
     """The properties as Azure shows them: what was given, completed; no secrets."""
     profile = {
         k: v for k, v in given["osProfile"].items() if k not in ("customData", "adminPassword")
@@ -28,11 +29,10 @@ def fill(vm: Resource, given: Json, size: Size, version: str) -> None:
     profile.setdefault("secrets", [])
     profile.setdefault("allowExtensionOperations", True)
     profile["requireGuestProvisionSignal"] = True
-    image = {**given["storageProfile"]["imageReference"], "exactVersion": version}
     vm.body["properties"] = {
         "vmId": vm.hidden["guid"],
         "hardwareProfile": {**given["hardwareProfile"], "vmSize": size.name},
-        "storageProfile": {"imageReference": image, "osDisk": {}, "dataDisks": []},
+        "storageProfile": {"imageReference": source.reference, "osDisk": {}, "dataDisks": []},
         "osProfile": profile,
         "networkProfile": {
             "networkInterfaces": given["networkProfile"]["networkInterfaces"],
@@ -88,6 +88,13 @@ def make_disk(call: Call, vm: Resource, given: Json, size_gib: int) -> Resource:
     }
     hidden = {"guid": guid, "created": now, "used_by": vm.hidden["guid"], "pool": _pool(vm)}
     return Resource(disk_id, DISK, body, hidden)
+
+
+def link_image(disk: Resource, source: Source) -> None:
+    """A disk from a managed image: it names the image, and begins with the image's content."""
+    if source.image:
+        disk.properties["creationData"]["imageReference"] = {"id": source.image.id}
+        disk.hidden["origin"] = source.image.hidden["guid"]
 
 
 def _pool(vm: Resource) -> str | None:

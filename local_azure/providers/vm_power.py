@@ -109,9 +109,13 @@ def generalize(call: Call) -> Reply:
     vm = call.need(VM)
     if call.cloud.operations.running_on(vm.id):
         raise errors.conflict()
-    if vm.hidden.get("power") not in ("stopped", "deallocated"):
+    is_off = vm.hidden.get("power") in ("stopped", "deallocated")
+    if not is_off or vm.hidden.get("is_shut_down_inside"):
+        # Published words; they also say that Azure still wants such a VM to run.
         raise errors.not_allowed(
-            f"Operation 'generalize' is not allowed on VM '{vm.name}' since the VM is running."
+            f"Operation 'generalize' is not allowed on VM '{vm.name}' since the VM is running. "
+            "Please power off explicitly in case you shut down the VM from inside the guest "
+            "operating system."
         )
     vm.hidden["is_generalized"] = True
     touch(vm)

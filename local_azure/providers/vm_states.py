@@ -43,6 +43,7 @@ def set_state(
 
 def switch_on(cloud: Cloud, vm: Resource, at: float, ssh_open_at: float) -> None:
     """The VM runs from `at` on; its sshd listens at `ssh_open_at`."""
+    vm.hidden.pop("is_shut_down_inside", None)
     vm.hidden["boot"] = {"at": at, "ssh_open_at": ssh_open_at, "going": None}
     set_state(cloud, vm, at, power="running")
     cloud.machines.power_on(vm)
@@ -102,6 +103,7 @@ def _done(cloud: Cloud, operation: Operation, at: float) -> None:
 def _deallocated(cloud: Cloud, operation: Operation, at: float) -> None:
     vm = _vm(cloud, operation)
     vm.hidden["boot"] = None
+    vm.hidden.pop("is_shut_down_inside", None)
     cloud.machines.wipe_temp_disk(vm)
     set_state(cloud, vm, at, power="deallocated", provisioning="Succeeded")
 
@@ -109,6 +111,7 @@ def _deallocated(cloud: Cloud, operation: Operation, at: float) -> None:
 @step("vm.powerOff", "done")
 def _stopped(cloud: Cloud, operation: Operation, at: float) -> None:
     vm = _vm(cloud, operation)
+    vm.hidden.pop("is_shut_down_inside", None)
     if vm.hidden["power"] != "deallocated":
         vm.hidden["boot"] = None
         vm.hidden["power"] = "stopped"

@@ -7,7 +7,7 @@ import copy
 from local_azure import errors
 from local_azure.errors import AzureError
 from local_azure.operations import Operation
-from local_azure.providers import life, vm_checks
+from local_azure.providers import life, vm_checks, vm_sources
 from local_azure.providers.common import (
     VM,
     check_preconditions,
@@ -18,7 +18,7 @@ from local_azure.providers.common import (
     operation_reply,
     touch,
 )
-from local_azure.providers.vm_model import Json, fill, make_disk, show_os_disk
+from local_azure.providers.vm_model import Json, fill, link_image, make_disk, show_os_disk
 from local_azure.providers.vm_power import WEAK, take_turn
 from local_azure.providers.vm_states import set_state, switch_off
 from local_azure.providers.vm_view import show_vm
@@ -84,24 +84,27 @@ def _create(call: Call) -> Reply:
     size = vm_checks.check_size(
         call, str((given.get("hardwareProfile") or {}).get("vmSize", "")), vm.location
     )
-    version = vm_checks.check_image(call, storage)
-    disk_gib = vm_checks.check_disk_size(storage)
+    source = vm_sources.find_source(call, given, vm)
+    disk_gib = vm_sources.disk_size(storage, source)
     vm_checks.check_profile(profile)
     references = (given.get("networkProfile") or {}).get("networkInterfaces") or []
     nics = vm_checks.check_nics(call, vm, references)
     vm_checks.check_quota(cloud, size, vm.location)
     disk = make_disk(call, vm, storage.get("osDisk") or {}, disk_gib)
-    fill(vm, given, size, version)
+    link_image(disk, source)
+    fill(vm, given, size, source)
     vm.properties["storageProfile"]["osDisk"] = show_os_disk(storage.get("osDisk") or {}, disk)
     vm.hidden |= {
         "custom_data": profile.get("customData"),
-        "generation": "V1" if storage["imageReference"]["sku"].endswith("lts") else "V2",
-        "os_version": ".".join(version.split(".")[:2]),
+        "generation": source.generation,
+        "os_version": source.os_version,
         "boot": None,
     }
     if "zones" in call.body:
         vm.body["zones"] = call.body["zones"]
     keep(cloud, disk)
+    if source.image:
+        cloud.machines.fill_disk(disk)
     for nic in nics:
         nic.hidden["vm"] = vm.id
         keep(cloud, nic)
@@ -169,11 +172,12 @@ def _refuse_changes(vm: Resource, given: Json) -> None:
     """What is fixed at creation."""
     profile = given.get("osProfile") or {}
     image = (given.get("storageProfile") or {}).get("imageReference") or {}
+    own_image = vm.properties["storageProfile"]["imageReference"]
     fixed = {
         "osProfile.adminUsername": (profile, vm.properties["osProfile"], "adminUsername"),
         "osProfile.computerName": (profile, vm.properties["osProfile"], "computerName"),
         "osProfile.customData": (profile, {"customData": vm.hidden["custom_data"]}, "customData"),
-        "imageReference": (image, vm.properties["storageProfile"]["imageReference"], "sku"),
+        "imageReference": (image, own_image, "id" if "id" in own_image else "sku"),
     }
     for name, (new, old, key) in fixed.items():
         if new.get(key) is not None and new[key] != old.get(key):

@@ -221,6 +221,29 @@ def test_disk_create_answers_as_recorded(group: Group) -> None:
     check(group.azure.call("GET", path, api=api_of(after)), after)
 
 
+def test_image_create_answers_as_recorded(group: Group) -> None:
+    path = group.running_vm("box")
+    for action in ("deallocate", "generalize"):
+        group.azure.call("POST", f"{path}/{action}")
+        group.azure.advance(120)
+    first, poll, after = (recorded("image_create", n) for n in range(3))
+    body = first["request"]["body"] | {"location": group.location}
+    vm_id = f"{group.azure.subscription}{path}"
+    body["properties"] |= {"sourceVirtualMachine": {"id": vm_id}, "hyperVGeneration": "V2"}
+    image = f"{group.path}/providers/Microsoft.Compute/images/myImage2"
+    answer = group.azure.call("PUT", image, body, api=api_of(first))
+    check(answer, first)
+    assert "diskSizeGB" not in answer.json()["properties"]["storageProfile"]["osDisk"]
+    group.azure.advance(60)
+    check(group.azure.call("GET", answer.headers["azure-asyncoperation"]), poll)
+    shown = group.azure.call("GET", image, api=api_of(after))
+    check(shown, after)
+    ours, theirs = (each["properties"] for each in (shown.json(), after["response"]["body"]))
+    for document in (ours, theirs):
+        del document["sourceVirtualMachine"], document["storageProfile"]["osDisk"]["managedDisk"]
+    assert ours == theirs | {"hyperVGeneration": "V2"}
+
+
 def test_public_address_create_answers_as_recorded(group: Group) -> None:
     first, poll, after = (recorded("publicip_create", n) for n in range(3))
     path = group.network("publicIPAddresses", "ip1")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 from local_azure.guests.base import Clock, GuestSpec, IsAllowed, OnShutdown
 from local_azure.guests.durations import GuestDurations
+from local_azure.guests.simulated import space
 from local_azure.guests.simulated.faults import read_fault
 from local_azure.guests.simulated.guest import Guest, Surroundings
 
@@ -61,6 +63,10 @@ class SimulatedGuests:
         """Take a VM's power away; see `base.GuestHost`."""
         if guest := self._guests.pop(vm_id, None):
             guest.power_off(is_orderly=is_orderly)
+
+    def used_bytes(self, os_disk: Path) -> int:
+        """How much of an OS disk that no guest runs on is used; see `base.GuestHost`."""
+        return space.used_on(os_disk)
 
     async def close(self) -> None:
         """Close every listener; guest state stays on the disks."""

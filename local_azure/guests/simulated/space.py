@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_azure.guests.simulated import faults
-from local_azure.guests.simulated.files import is_under
+from local_azure.guests.simulated.docker.model import load_engine, weight_of
+from local_azure.guests.simulated.docker.settings import DEFAULT_ROOT, daemon_root
+from local_azure.guests.simulated.files import GuestFiles, is_under
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.guest import Guest
@@ -56,6 +58,17 @@ def disks(guest: Guest) -> list[Disk]:
         used = _weight(guest.spec.temp_disk) + guest.docker.weight_on("/mnt")
         found.append(Disk("/dev/sdb1", "/mnt", guest.spec.vcpus * TEMP_BYTES_PER_VCPU, used))
     return found
+
+
+def used_on(os_disk: Path) -> int:
+    """Used bytes of an OS disk that no guest runs on, Docker's images included."""
+    files = GuestFiles(os_disk, None)
+    try:
+        root = daemon_root(files)
+    except (ValueError, AttributeError, OSError):
+        root = DEFAULT_ROOT
+    images = list(load_engine(files.host(root)).images.values())
+    return BASE_BYTES + _weight(os_disk) + weight_of(images)
 
 
 def disk_of(guest: Guest, path: str) -> Disk:

@@ -6,7 +6,6 @@ Nothing ticks: the state of containers at a moment is worked out from times when
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +15,21 @@ from local_azure.guests.simulated import faults, system
 from local_azure.guests.simulated.accounts import ROOT
 from local_azure.guests.simulated.boot import save_boot
 from local_azure.guests.simulated.docker import lifecycle
-from local_azure.guests.simulated.docker.model import Container, Engine, load_engine, save_engine
+from local_azure.guests.simulated.docker.model import (
+    Container,
+    Engine,
+    load_engine,
+    save_engine,
+    weight_of,
+)
 from local_azure.guests.simulated.docker.services import Service, publishes, state_of
-from local_azure.guests.simulated.files import is_under, normalise
+from local_azure.guests.simulated.docker.settings import DEFAULT_ROOT, daemon_root
+from local_azure.guests.simulated.files import is_under
 from local_azure.guests.simulated.running import ProgramError, Run
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.guest import Guest
 
-CONFIG = "/etc/docker/daemon.json"
-DEFAULT_ROOT = "/var/lib/docker"
 SOCKET = "unix:///var/run/docker.sock"
 LOST_POWER = 255
 
@@ -146,16 +150,7 @@ class Daemon:
         on_temp = is_under(self.root, "/mnt") and self.guest.spec.temp_disk is not None
         if on_temp != (mount == "/mnt"):
             return 0
-        images = self.engine.images.values()
-        total = 0
-        for image in images:
-            bases = [
-                base.size_bytes
-                for base in images
-                if base is not image and image.layers[: len(base.layers)] == base.layers
-            ]
-            total += image.size_bytes - max(bases, default=0)
-        return total
+        return weight_of(list(self.engine.images.values()))
 
     def _running(self) -> list[Container]:
         return [each for each in self.engine.containers.values() if each.is_running]
@@ -163,11 +158,7 @@ class Daemon:
     def _load(self) -> None:
         """Read configuration and data-root."""
         try:
-            text = self.host(CONFIG).read_text()
-            config = json.loads(text or "{}")
-            self.root = normalise(str(config.get("data-root", DEFAULT_ROOT)))
-        except FileNotFoundError:
-            self.root = DEFAULT_ROOT
+            self.root = daemon_root(self.guest.files)
         except (ValueError, AttributeError, OSError):
             self._state = "failed"
             return

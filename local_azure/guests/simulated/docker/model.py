@@ -125,6 +125,19 @@ class Engine:
     pushed: dict[str, str] = field(default_factory=dict)
 
 
+def weight_of(images: list[Image]) -> int:
+    """Bytes that images take on a disk; layers that they share count once."""
+    total = 0
+    for image in images:
+        bases = [
+            base.size_bytes
+            for base in images
+            if base is not image and image.layers[: len(base.layers)] == base.layers
+        ]
+        total += image.size_bytes - max(bases, default=0)
+    return total
+
+
 def load_engine(folder: Path) -> Engine:
     """What a data-root holds; nothing for a new one."""
     kept = load_json(folder / STATE_FILE, {})

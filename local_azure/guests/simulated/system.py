@@ -6,6 +6,7 @@ Packages are a short catalogue: what it does not list, apt cannot locate.
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ PROVIDERS = {"docker": ("docker.io", "docker-ce")}
 INSTALLABLE = frozenset(PROVIDERS)
 """Programs that are there only when a package brought them."""
 KVM = "/dev/kvm"
+MACHINE_ID = "/etc/machine-id"
+UNINITIALIZED = "uninitialized"
 
 
 def lay_out(guest: Guest) -> None:
@@ -41,11 +44,19 @@ def lay_out(guest: Guest) -> None:
     release = guest.files.host("/etc/os-release")
     if not release.exists():
         release.write_text(RELEASE)
+    _make_machine_id(guest.files.host(MACHINE_ID))
     device = guest.files.host(KVM)
     if guest.spec.is_nested:
         device.touch()
     else:
         device.unlink(missing_ok=True)
+
+
+def _make_machine_id(file: Path) -> None:
+    """systemd's: one that is missing, empty or `uninitialized` is made anew."""
+    kept = file.read_text().strip() if file.exists() else ""
+    if kept in ("", UNINITIALIZED):
+        write_atomically(file, f"{uuid.uuid4().hex}\n".encode())
 
 
 def is_known(package: str) -> bool:

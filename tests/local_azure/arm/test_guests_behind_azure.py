@@ -2,96 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from typing import Any
 
-import asyncssh
 import pytest
-from raw_azure import Group, RawAzure
+from guest_lab import ALLOW, Lab
 
 from local_azure import control
 from local_azure.control import Status, Wanted
-
-ADMIN = "azureuser"
-SILENCE_SECONDS = 0.5
-ALLOW = {
-    "protocol": "Tcp",
-    "access": "Allow",
-    "direction": "Inbound",
-    "priority": 100,
-    "sourceAddressPrefix": "127.0.0.1/32",
-    "sourcePortRange": "*",
-    "destinationAddressPrefix": "*",
-    "destinationPortRange": "22",
-}
-
-
-class Lab:
-    """One VM behind a security group on a server whose clock only the test moves.
-
-    Args:
-        status: the server.
-        name: resource group.
-    """
-
-    def __init__(self, status: Status, name: str) -> None:
-        self.azure = RawAzure(status)
-        self.group = Group(self.azure, name)
-        self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self.rules = self.group.network("networkSecurityGroups", "nsg")
-
-    def begin(self, rules: list[dict[str, Any]]) -> Any:
-        """Begin to create the VM `box`; returns the answer."""
-        security = self.group.put(self.rules, {"securityRules": rules})
-        nic = self.group.nic("nic", networkSecurityGroup={"id": security["id"]})
-        properties = self.group.vm_body(nic)
-        linux = properties["osProfile"]["linuxConfiguration"]
-        linux["ssh"]["publicKeys"][0]["keyData"] = self.key.export_public_key().decode().strip()
-        body = {"location": "eastus", "properties": properties}
-        return self.azure.call("PUT", self.group.vm("box"), body)
-
-    def act(self, action: str, seconds: float) -> None:
-        """POST an action and let time pass until it has ended."""
-        self.azure.call("POST", f"{self.group.vm('box')}/{action}")
-        self.azure.advance(seconds)
-
-    def ssh_rule(self, method: str) -> None:
-        """PUT or DELETE the rule that admits SSH."""
-        body = {"properties": ALLOW} if method == "PUT" else None
-        assert self.azure.call(method, f"{self.rules}/securityRules/ssh", body).is_success
-
-    async def run(self, command: str) -> str:
-        """Standard output of a command on the VM.
-
-        Raises:
-            OSError: no connection.
-        """
-        properties = self.azure.get(self.group.network("publicIPAddresses", "nic-ip"))["properties"]
-        async with asyncssh.connect(
-            properties["ipAddress"],
-            self.azure.status.ssh_port,
-            username=ADMIN,
-            client_keys=[self.key],
-            known_hosts=None,
-            config=None,
-            connect_timeout=5,
-        ) as connection:
-            done = await asyncio.wait_for(connection.run(command, check=True), 20)
-        return str(done.stdout)
-
-    async def says_hello(self, within_seconds: float = SILENCE_SECONDS) -> bool:
-        """Whether sshd greets the caller; a denied packet is never answered."""
-        properties = self.azure.get(self.group.network("publicIPAddresses", "nic-ip"))["properties"]
-        try:
-            reader, writer = await asyncio.open_connection(
-                properties["ipAddress"], self.azure.status.ssh_port
-            )
-            greeting = await asyncio.wait_for(reader.readline(), within_seconds)
-        except (OSError, TimeoutError):
-            return False
-        writer.close()
-        return greeting.startswith(b"SSH-2.0-")
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,6 @@ V2 = {"hyperVGeneration": "V2"}
 NOT_GENERALIZED = (
     "The operation 'Create Image' requires the Virtual Machine 'box' to be Generalized."
 )
-    "The operation 'Create Image' requires the Virtual Machine 'box' to be Generalized."
-)
 OTHER_GENERATION = (
     "The Input HyperVGeneration property: 'V1' does not match with the HyperVGeneration property: "
     "'Gen2' belonging to source: 'sourceVirtualMachine'."

@@ -52,4 +52,5 @@ async def image_create(
             raise
         finally:
             await bake.clear()
+        await bake.prune(image.region)
         return await image_status("promoted")

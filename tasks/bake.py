@@ -20,6 +20,7 @@ from tasks.reconcile import create_somewhere, docker_inside, inside
 from tasks.session import current
 from vmpool import naming
 from vmpool.errors import PermanentError, VmPoolError
+from vmpool.imaging import surplus
 from vmpool.model import Image, ImageState, Phase, Place, PoolSpec, WindowsState
 from vmpool.naming import BAKE_POOL
 from vmpool.plan import plan_cleanup
@@ -121,6 +122,19 @@ async def drop_candidates() -> None:
     for image in await images.our_images():
         if image.state is ImageState.CANDIDATE:
             await images.delete_image(image.name)
+
+
+async def prune(region: str) -> None:
+    """Delete what a region no longer needs; a failure costs cents and is the next bake's to mend.
+
+    Args:
+        region: Azure region.
+    """
+    for image in surplus(await images.our_images(), region):
+        try:
+            await images.delete_image(image.name)
+        except VmPoolError as error:
+            get_run_logger().warning("Image %s could not be deleted: %s", image.name, error)
 
 
 async def discard(image: Image | None) -> None:

@@ -103,9 +103,7 @@ async def our_images() -> tuple[Image, ...]:
 
 @phase_task(Phase.PROMOTE_IMAGE)
 async def promote_image(worker: str, image: Image, boot_seconds: int | None) -> None:
-    """Make an image current, the one before previous; older ones are deleted.
-
-    The new one first: between the two writes there are two current images, and the newer counts.
+    """Make an image current, the one before previous.
 
     Args:
         worker: the pool's name, as this is a phase of the whole pool.
@@ -113,16 +111,10 @@ async def promote_image(worker: str, image: Image, boot_seconds: int | None) -> 
         boot_seconds: cloud seconds of its canary, None without one.
     """
     session = current()
-    plan = imaging.promote(await our_images(), image, boot_seconds)
-    for changed in plan.changed:
+    for changed in imaging.promote(await our_images(), image, boot_seconds):
         written = tags.encode_image(changed)
         await session.commit(tagging.merge_tags, session.cloud, changed.resource_id, written)
-    for old in plan.pruned:
-        await drop_image(old.name)
-    note = f"{image.name} is current" + (
-        f", {len(plan.pruned)} older deleted" if plan.pruned else ""
-    )
-    session.recorder.note(worker, Phase.PROMOTE_IMAGE, note)
+    session.recorder.note(worker, Phase.PROMOTE_IMAGE, f"{image.name} is current")
 
 
 @phase_task(Phase.DELETE_IMAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from vmpool.errors import NotFoundError, UsageError
@@ -16,19 +16,6 @@ KEPT = 2
 USD_PER_GB_MONTH = 0.05
 """Managed image, per GB of its size: Azure's price page for snapshots and images, US regions. An
 upper bound: Azure bills what is used of it."""
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """What a new current image means for the others.
-
-    Attributes:
-        changed: images whose state changes, with their new state.
-        pruned: images to delete.
-    """
-
-    changed: tuple[Image, ...]
-    pruned: tuple[Image, ...]
 
 
 def choose(images: Sequence[Image], wanted: str) -> Image | None:
@@ -79,8 +66,10 @@ def from_image(spec: PoolSpec, images: Sequence[Image], wanted: str) -> PoolSpec
     return replace(spec, image=image, regions=(image.region, *others))
 
 
-def promote(images: Sequence[Image], candidate: Image, boot_seconds: int | None) -> Promotion:
-    """Make a candidate current; the one before becomes previous, older ones go.
+def promote(
+    images: Sequence[Image], candidate: Image, boot_seconds: int | None
+) -> tuple[Image, ...]:
+    """Make a candidate current, and what was current previous.
 
     Only images of the same region step down: another region's current image serves its own pools.
 
@@ -88,18 +77,32 @@ def promote(images: Sequence[Image], candidate: Image, boot_seconds: int | None)
         images: ours, the candidate included or not.
         candidate: what was seen ready.
         boot_seconds: how long its canary took, None without one.
+
+    Returns:
+        Images whose tags change, the new one first: in between there are two current images, and
+        the newer counts.
     """
     promoted = replace(candidate, state=ImageState.CURRENT, boot_seconds=boot_seconds)
-    others = [i for i in images if i.region == candidate.region and i.name != candidate.name]
-    good = sorted(
-        (i for i in others if i.state is not ImageState.CANDIDATE),
-        key=lambda image: image.created_at,
+    down = [
+        replace(image, state=ImageState.PREVIOUS)
+        for image in images
+        if image.region == candidate.region
+        and image.name != candidate.name
+        and image.state is ImageState.CURRENT
+    ]
+    return (promoted, *down)
+
+
+def surplus(images: Sequence[Image], region: str) -> tuple[Image, ...]:
+    """What a region no longer needs: more than two good images, and candidates nobody proved."""
+    local = sorted(
+        (image for image in images if image.region == region),
+        key=lambda image: (image.state is ImageState.CURRENT, image.created_at),
         reverse=True,
     )
-    stepping_down = [i for i in good[: KEPT - 1] if i.state is ImageState.CURRENT]
-    down = tuple(replace(i, state=ImageState.PREVIOUS) for i in stepping_down)
-    abandoned = [i for i in others if i.state is ImageState.CANDIDATE]
-    return Promotion((promoted, *down), (*good[KEPT - 1 :], *abandoned))
+    good = [image for image in local if image.state is not ImageState.CANDIDATE]
+    abandoned = [image for image in local if image.state is ImageState.CANDIDATE]
+    return (*good[KEPT:], *abandoned)
 
 
 def is_stale(image: Image, docker_image: str) -> bool:

@@ -67,20 +67,25 @@ def test_a_named_image_that_does_not_exist_or_is_elsewhere_is_refused() -> None:
         imaging.from_image(SPEC, [image("far", region="northeurope")], "far")
 
 
-def test_promotion_keeps_the_one_before_and_prunes_older_and_abandoned_ones() -> None:
-    images = [
-        image("was", days=7),
-        image("older", ImageState.PREVIOUS, days=14),
-        image("killed", ImageState.CANDIDATE, days=3),
-        image("elsewhere", days=20, region="eastus"),
-    ]
+def test_promotion_has_the_one_before_step_down_in_its_own_region() -> None:
     candidate = image("new", ImageState.CANDIDATE, days=0)
-    plan = imaging.promote([*images, candidate], candidate, 190)
-    assert [(i.name, i.state, i.boot_seconds) for i in plan.changed] == [
+    images = [image("was", days=7), image("elsewhere", days=20, region="eastus"), candidate]
+    changed = imaging.promote(images, candidate, 190)
+    assert [(i.name, i.state, i.boot_seconds) for i in changed] == [
         ("new", ImageState.CURRENT, 190),
         ("was", ImageState.PREVIOUS, None),
     ]
-    assert names(plan.pruned) == ["older", "killed"]
+
+
+def test_older_and_abandoned_images_of_the_region_are_surplus() -> None:
+    images = [
+        image("older", ImageState.PREVIOUS, days=14),
+        image("new"),
+        image("killed", ImageState.CANDIDATE, days=3),
+        image("was", ImageState.PREVIOUS, days=7),
+        image("elsewhere", ImageState.PREVIOUS, days=99, region="eastus"),
+    ]
+    assert names(imaging.surplus(images, "westus2")) == ["older", "killed"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(ImageState), st.integers(1, 99)), max_size=8))
@@ -89,10 +94,9 @@ def test_after_any_promotion_one_is_current_and_at_most_two_are_left(
 ) -> None:
     images = [image(f"i{n}", state, days=days) for n, (state, days) in enumerate(others)]
     candidate = image("new", ImageState.CANDIDATE, days=0)
-    plan = imaging.promote([*images, candidate], candidate, None)
     after = {item.name: item for item in [*images, candidate]}
-    after |= {item.name: item for item in plan.changed}
-    for gone in plan.pruned:
+    after |= {item.name: item for item in imaging.promote([*images, candidate], candidate, None)}
+    for gone in imaging.surplus(list(after.values()), candidate.region):
         del after[gone.name]
     assert [i.name for i in after.values() if i.state is ImageState.CURRENT] == ["new"]
     assert len(after) <= imaging.KEPT

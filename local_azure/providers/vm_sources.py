@@ -13,6 +13,7 @@ from local_azure import errors
 from local_azure.catalog import IMAGE_GIB
 from local_azure.errors import AzureError
 from local_azure.providers.common import IMAGE
+from local_azure.providers.image_checks import SECURED
 from local_azure.state import Resource
 from local_azure.wire import Call
 
@@ -108,7 +109,8 @@ def _managed(call: Call, given: Json, image_id: str, vm: Resource) -> Source:
             target="imageReference",
         )
     _check_usable(image, vm)
-    if (given.get("securityProfile") or {}).get("securityType"):
+    security = str((given.get("securityProfile") or {}).get("securityType", ""))
+    if security.lower() in SECURED:
         raise AzureError(
             400,
             "BadRequest",

@@ -37,7 +37,7 @@ def image(run: Run, state: str = "current") -> dict[str, Any]:
 def test_a_bake_ends_with_one_current_image_that_a_canary_proved(baked: tuple[World, Run]) -> None:
     made = image(baked[1])
     assert (made["region"], made["windows"], made["is_stale"]) == ("westus2", True, False)
-    assert 0 < made["boot_seconds"] < 1000
+    assert made["boot_seconds"] > 0
 
 
 def test_the_bake_went_through_its_phases_in_their_order(baked: tuple[World, Run]) -> None:
@@ -104,7 +104,8 @@ async def test_a_canary_that_fails_leaves_the_image_before_current(
     baked: tuple[World, Run],
 ) -> None:
     world, run = baked
-    world.fault(kind="operation", operation="vm.create", resource=CANARY, mode="failed", times=9)
+    path = f"virtualMachines/{CANARY}$"
+    world.fault(kind="error", method="PUT", path=path, status=400, code="InvalidParameter")
     failed = await world.run(image_create, regions=["westus2"], with_windows=False)
     world.raw.clear_faults()
     assert isinstance(failed.error, VmPoolError)

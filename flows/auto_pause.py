@@ -22,7 +22,9 @@ async def auto_pause() -> list[str]:
         VmPoolError: at least one due pool is not paused.
     """
     due = await list_due_pools()
-    ended = await asyncio.gather(*(pool_pause(pool) for pool in due), return_exceptions=True)
+    ended = await asyncio.gather(
+        *(pool_pause(pool, only_if_due=True) for pool in due), return_exceptions=True
+    )
     failures = [error for error in ended if isinstance(error, BaseException)]
     if failures:
         raise VmPoolError("; ".join(str(error) or type(error).__name__ for error in failures))

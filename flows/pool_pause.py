@@ -10,15 +10,18 @@ from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_down
 from tasks.reconcile import bring_down, each
 from tasks.wanted import require_pool
+from vmpool.lifetime import is_due
 from vmpool.plan import plan_pause
+from vmpool.status import document
 
 
 @flow(name="pool-pause", flow_run_name=run_name)
-async def pool_pause(pool: str | None = None) -> dict[str, Any]:
+async def pool_pause(pool: str | None = None, only_if_due: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 # a tick box in the UI
     """Pause a pool; running it again finishes the job of one that failed half way.
 
     Args:
         pool: pool name; WAA_POOL by default.
+        only_if_due: pause only if its time is up; while we waited somebody may have extended it.
 
     Returns:
         The pool's status, as `pool-status --json` shows it.
@@ -28,5 +31,7 @@ async def pool_pause(pool: str | None = None) -> dict[str, Any]:
         VmPoolError: a worker is not deallocated; it may still be billed.
     """
     async with operation(pool) as session:
-        actions = plan_pause(require_pool(await look(session)))
-        return await conclude_down(await each(actions, bring_down))
+        observed = require_pool(await look(session))
+        if only_if_due and not is_due(observed, session.clock.now()):
+            return document(observed)
+        return await conclude_down(await each(plan_pause(observed), bring_down))

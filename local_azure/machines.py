@@ -40,7 +40,7 @@ class Machines:
         self._cloud = cloud
         self._folder = folder
         self._queues: dict[str, asyncio.Task[None]] = {}
-        self._captured: dict[str, int | OSError] = {}
+        self._captured: dict[str, int | Exception] = {}
         self.host: GuestHost | None = None
 
     def power_on(self, vm: Resource) -> None:
@@ -95,7 +95,7 @@ class Machines:
             try:
                 await asyncio.to_thread(contents.copy_folder, source, target)
                 self._captured[guid] = await asyncio.to_thread(host.used_bytes, target)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 # told by the operation, which must not hang
                 self._captured[guid] = error
             self._cloud.operations.wake(image.id)
 
@@ -109,11 +109,11 @@ class Machines:
         """How much a captured image holds.
 
         Raises:
-            OSError: it could not be copied.
+            OSError: it could not be copied or measured.
         """
         found = self._captured.pop(image.hidden["guid"])
-        if isinstance(found, OSError):
-            raise found
+        if isinstance(found, Exception):
+            raise OSError(f"not captured: {found!r}") from found
         return found
 
     def remove_image(self, image: Resource) -> None:

@@ -71,11 +71,12 @@ def server_variables(settings: Settings, url: str) -> dict[str, str]:
 
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child process: ours, without another Prefect's, plus `variables`.
+    """The environment of a child process: ours, without an unused Prefect's, plus `variables`.
 
     Our own interpreter is the `python` on its PATH.
     """
-    own = {key: value for key, value in os.environ.items() if key not in OTHERS}
+    others = () if foreign_prefect() else OTHERS
+    own = {key: value for key, value in os.environ.items() if key not in others}
     path = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
     return {**own, "PATH": path, **variables}
 

@@ -7,8 +7,8 @@ import sys
 import typer
 from rich.text import Text
 
+from local_azure.control import LocalAzureError
 from oa_vm import image, local, pool, service
-from oa_vm.output import err, exit_code
 from vmpool.errors import VmPoolError
 
 app = typer.Typer(
@@ -48,6 +48,9 @@ def main() -> None:
     except VmPoolError as error:
         err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(exit_code(error))
+    except (LocalAzureError, OSError) as error:
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        sys.exit(UNKNOWN if isinstance(error, LocalAzureError) else FAILED)
     except KeyboardInterrupt:
         err.print("oa-vm: interrupted; what runs keeps its auto-pause: see oa-vm pool-status")
         sys.exit(INTERRUPTED)

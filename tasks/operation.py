@@ -21,6 +21,7 @@ from tasks.session import Session, entered, listeners
 from vmpool.arm.clients import connect
 from vmpool.arm.machines import observe
 from vmpool.errors import VmPoolError
+from vmpool.guest.keys import check_client_key
 from vmpool.model import Observed, PowerState
 from vmpool.plan import check_identity
 from vmpool.settings import Settings, check_pool_name, load_settings
@@ -47,10 +48,12 @@ async def operation(pool: str | None, settings: Settings | None = None) -> Async
         settings: read from the environment when None.
 
     Raises:
+        UsageError: no usable pool name or SSH key.
         VmPoolError: whatever the operation raised; its timings are published all the same.
     """
     settings = settings or load_settings()
     name = check_pool_name(pool or settings.pool)
+    check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
     await _tag_run(name)
     async with pool_lock(name, settings.lock_timeout_seconds):
         with entered(await _session(settings, name)) as session:

@@ -200,6 +200,9 @@ async def docker_inside(worker: str) -> None:
 async def _take_back(action: Action) -> bool:
     """Remove a worker that never was ready; deallocate one that holds a Windows disk.
 
+    One that ran before we came is left running: what we could not do says little about it, it may
+    be in use, and its timer is armed.
+
     Returns:
         Whether it no longer bills compute; False is said loudly, and its timer stays armed.
     """
@@ -209,7 +212,9 @@ async def _take_back(action: Action) -> bool:
         if not action.has_data:
             await machines.delete_worker(worker)
             return True
-        if action.verb is Verb.CHECK or worker in current().booted:
+        if action.verb is Verb.CHECK:
+            return False
+        if worker in current().booted:
             await _power_off(worker)
         await machines.deallocate_vm(worker)
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was

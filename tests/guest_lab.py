@@ -13,6 +13,7 @@ from local_azure.control import Status
 
 ADMIN = "azureuser"
 SILENCE_SECONDS = 0.5
+STEP_SECONDS = 10.0
 ALLOW = {
     "protocol": "Tcp",
     "access": "Allow",
@@ -101,6 +102,14 @@ class Lab:
         async with self.connect(name) as connection:
             done = await asyncio.wait_for(connection.run(command, check=True), 20)
         return str(done.stdout)
+
+    async def patiently(self, command: str, name: str = "box") -> str:
+        """Like `run`; time passes until the command has ended."""
+        running = asyncio.ensure_future(self.run(command, name))
+        while not running.done():
+            await asyncio.wait({running}, timeout=0.2)
+            self.azure.advance(STEP_SECONDS)
+        return running.result()
 
     async def host_key(self, name: str = "box") -> bytes:
         """The public key that a VM's sshd shows."""

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 
 from vmpool.errors import UsageError
 from vmpool.model import Observed, PowerState, Worker
-
-MAX_EXTENSION_HOURS = 48
-"""A typo must not keep a pool for a month; extending again is always possible."""
+from vmpool.settings import MAX_HOURS
 
 
 def deadline(now: datetime, hours: float) -> datetime:
@@ -32,8 +30,8 @@ def extended(observed: Observed, now: datetime, hours: float) -> datetime:
     Raises:
         UsageError: the hours are not positive, or nothing runs whose pause could be put off.
     """
-    if not 0 < hours <= MAX_EXTENSION_HOURS:
-        raise UsageError(f"--hours {hours:g} is not above 0 and at most {MAX_EXTENSION_HOURS}")
+    if not 0 < hours <= MAX_HOURS:
+        raise UsageError(f"--hours {hours:g} is not above 0 and at most {MAX_HOURS}")
     if not any(_is_costing(worker) for worker in observed.workers):
         raise UsageError(
             f"pool {observed.pool} does not run: oa-vm pool-resume --auto-pause-hours {hours:g}"

@@ -14,7 +14,7 @@ from enum import StrEnum
 from vmpool.errors import PermanentError, UsageError
 from vmpool.model import Observed, PoolSpec, PowerState, Worker
 from vmpool.naming import worker_name
-from vmpool.settings import MAX_WORKERS
+from vmpool.settings import MAX_HOURS, MAX_WORKERS
 
 
 class Verb(StrEnum):
@@ -82,14 +82,17 @@ def check_spec(spec: PoolSpec) -> None:
     """Refuse numbers that make no pool.
 
     Raises:
-        UsageError: 0 or too many workers, or more ready ones wanted than there are.
+        UsageError: 0 or too many workers, more ready ones wanted than there are, or a timer that
+            would hardly ever fire.
     """
     if not 1 <= spec.workers <= MAX_WORKERS:
         raise UsageError(f"--workers {spec.workers} is not between 1 and {MAX_WORKERS}")
     if not 0 < spec.min_ready <= spec.workers:
         raise UsageError(f"--min-ready {spec.min_ready} is not between 1 and {spec.workers}")
-    if not spec.auto_pause_hours > 0:
-        raise UsageError(f"--auto-pause-hours {spec.auto_pause_hours} is not above 0")
+    if not 0 < spec.auto_pause_hours <= MAX_HOURS:
+        raise UsageError(
+            f"--auto-pause-hours {spec.auto_pause_hours:g} is not above 0 and at most {MAX_HOURS}"
+        )
 
 
 def check_identity(observed: Observed) -> str:

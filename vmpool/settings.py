@@ -21,6 +21,10 @@ MAX_WORKERS = 100
 """Quota and the width of names (`-00`..`-99`) end there; a typo must not start 1000 VMs."""
 
 
+MAX_HOURS = 48
+"""A timer that is set further off, by a typo, is none; extending again is always possible."""
+
+
 POOL_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 """A VM name has at most 64 characters; 40 leave room for what is derived from a pool's name."""
 
@@ -87,7 +91,7 @@ class Settings(BaseSettings):
         128, ge=64, le=4095, description="OS disk in GB: images ~30, Windows disk 64, room (P10)."
     )
     auto_pause_hours: float = Field(
-        2.0, gt=0, le=48, description="Hours from create or resume until auto-pause."
+        2.0, gt=0, le=MAX_HOURS, description="Hours from create or resume until auto-pause."
     )
     credentials_block: str = Field(
         "",

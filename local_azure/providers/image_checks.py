@@ -68,8 +68,9 @@ def _named(call: Call, location: str) -> Resource:
 
 
 def _check_generation(call: Call, vm: Resource) -> None:
-    """V1 is what Azure takes when nothing is said."""
-    asked, own = call.properties.get("hyperVGeneration", "V1"), vm.hidden["generation"]
+    """What is left out is deduced from the VM (Azure's API reference)."""
+    own = vm.hidden["generation"]
+    asked = call.properties.get("hyperVGeneration", own)
     if asked not in GENERATIONS:
         raise errors.invalid_parameter(
             "hyperVGeneration", "The value of parameter hyperVGeneration is invalid."

@@ -12,13 +12,14 @@ from raw_azure import Group, RawAzure
 from local_azure import control
 from local_azure.control import Wanted
 
+VMS = ("look", "act", "tag", "end", "bake")
 SPEED = 3000.0
 """A VM is created in 0.1 s: az itself is what takes time."""
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Four running VMs in the group `demo`, and an az that is signed in."""
+    """Five running VMs in the group `demo`, and an az that is signed in."""
     folder: Path = tmp_path_factory.mktemp("az")
     status = control.launch(folder / "azure", Wanted(speed=SPEED, guests="none"))
     try:
@@ -28,11 +29,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         pytest.fail(str(error))
     azure = RawAzure(status)
     group = Group(azure, "demo")
-    begun = [group.begin_vm(name, tags={"waa-pool": "p"}) for name in ("look", "act", "tag", "end")]
+    begun = [group.begin_vm(name, tags={"waa-pool": "p"}) for name in VMS]
     az.register()
     signed_in = az.sign_in()
     assert signed_in.code == 0, signed_in.err
-    assert [azure.wait(answer)["status"] for answer in begun] == ["Succeeded"] * 4
+    assert [azure.wait(answer)["status"] for answer in begun] == ["Succeeded"] * len(VMS)
     yield World(az, azure, group)
     az.close()
     control.stop(folder / "azure")

@@ -174,6 +174,41 @@ def test_vm_goes_through_all_its_power_states(world: World) -> None:
     assert "Operation 'Start VM' is not allowed on VM 'act' since the VM is generalized" in refused
 
 
+def test_image_is_created_from_a_vm_listed_shown_tagged_and_deleted(world: World) -> None:
+    def image(action: str, *words: str) -> Result:
+        return world.az.run("image", action, "-g", "demo", *words)
+
+    def vm(action: str) -> int:
+        return world.az.run("vm", action, "-g", "demo", "-n", "bake").code
+
+    source = ("-n", "golden", "--source", "bake", "--hyper-v-generation", "V2")
+    refused = image("create", *source[:4])  # az says V1 when nothing is said
+    assert "(InvalidParameter) The Input HyperVGeneration property: 'V1' does not" in refused.err
+    refused = image("create", *source)
+    assert refused.code == FAILED
+    assert "(OperationNotAllowed) The operation 'Create Image' requires the Virtual" in refused.err
+    assert (vm("deallocate"), vm("generalize")) == (0, 0)
+    made = image("create", *source, "--tags", "a=1").document
+    assert made["provisioningState"] == "Succeeded"
+    assert made["hyperVGeneration"] == "V2"
+    assert made["sourceVirtualMachine"]["id"] == world.vm_id("bake")
+    listed, shown = world.az.at_once(["image list -o table", "image show -g demo -n golden"])
+    assert sorted_row(listed, "golden") == ["golden", "V2", "eastus", "Succeeded", "demo"]
+    os_disk = shown.document["storageProfile"]["osDisk"]
+    assert (os_disk["osState"], os_disk["diskSizeGB"]) == ("Generalized", 30)
+    assert image("update", "-n", "golden", "--tags", "b=2").code == 0
+    assert image("delete", "-n", "golden").code == 0
+    assert image("show", "-n", "golden").code == NOT_FOUND
+
+
+def sorted_row(table: Result, name: str) -> list[str]:
+    """The cells of a row in a fixed order: name, generation, region, state, group."""
+    headings, *rows = table.rows
+    (row,) = [dict(zip(headings, row, strict=False)) for row in rows if name in row]
+    order = ("Name", "HyperVGeneration", "Location", "ProvisioningState", "ResourceGroup")
+    return [row[key] for key in order]
+
+
 def test_vm_delete_takes_its_parts_along_and_may_be_repeated(world: World) -> None:
     delete = ("vm", "delete", "--yes", "-g", "demo", "-n", "end")
     assert world.az.run(*delete).code == 0

@@ -101,7 +101,7 @@ async def test_another_host_key_than_the_recorded_one_is_not_our_machine(ready: 
     assert "another SSH host key" in str(run.error)
     assert run.tries(ready.worker(0), Phase.WAIT_FOR_SSH) == 1
     assert "prepare-docker" not in run.phases(ready.worker(0))
-    assert (ready.power(0), ready.power(1)) == ("deallocated", "running")
+    assert (ready.power(0), ready.power(1)) == ("running", "running")  # left as it was found
 
 
 async def test_extend_moves_the_deadline_of_every_worker(ready: World) -> None:

@@ -29,14 +29,20 @@ IN_SUBSCRIPTION = (
     "Microsoft.Compute/virtualMachines/read",
     "Microsoft.Compute/skus/read",
     "Microsoft.Compute/locations/usages/read",
+    "Microsoft.Compute/locations/operations/read",
+    "Microsoft.Compute/locations/DiskOperations/read",
+    "Microsoft.Network/locations/operations/read",
 )
-"""What we do that no resource group holds: the status list, sizes, quota."""
+"""What we do that no resource group holds: the status list, sizes, quota, and asking how far an
+operation is: its address is below the location, not below the resource."""
 IN_GROUP = (
     *(
         f"Microsoft.Compute/virtualMachines/{verb}"
         for verb in ("write", "delete", "start/action", "deallocate/action")
     ),
+    "Microsoft.Compute/virtualMachines/generalize/action",
     *(f"Microsoft.Compute/disks/{verb}" for verb in ("read", "write", "delete")),
+    *(f"Microsoft.Compute/images/{verb}" for verb in ("read", "write", "delete")),
     *(
         f"Microsoft.Network/{kind}/{verb}"
         for kind in (

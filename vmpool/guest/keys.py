@@ -60,6 +60,21 @@ def ensure_client_key(file: Path) -> str:
     return read_public_line(file, content)
 
 
+def check_client_key(file: Path, *, is_named: bool) -> None:
+    """Refuse a run whose key could not open anything.
+
+    Args:
+        file: private key.
+        is_named: whether the user named it; then a new one in its place would open no VM.
+
+    Raises:
+        UsageError: it was named and is not there, or can't be used.
+    """
+    if is_named and not file.exists():
+        raise UsageError(f"SSH key {file} does not exist: correct or unset WAA_SSH_KEY_FILE")
+    ensure_client_key(file)
+
+
 def read_public_line(file: Path, content: bytes) -> str:
     """The public half of a private key.
 

@@ -21,6 +21,7 @@ PRIVATE = (
     "/root",
     "/var/lib/docker",
     "/var/lib/simulated-guest",
+    "/var/lib/waagent",
     "/var/lib/cloud/instance/user-data.txt",
     "/etc/ssh/ssh_host_ed25519_key",
     "/etc/shadow",

@@ -8,10 +8,13 @@ a captured disk runs it again on another VM.
 from __future__ import annotations
 
 import asyncio
+import base64
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
+from local_azure.guests.base import GuestSpec
 from local_azure.guests.simulated import system
 from local_azure.guests.simulated.accounts import ROOT
 from local_azure.guests.simulated.durable import load_json, save_json, write_atomically
@@ -25,9 +28,21 @@ if TYPE_CHECKING:
 RECORD = "/var/lib/cloud/data/record.json"
 USER_DATA = "/var/lib/cloud/instance/user-data.txt"
 LOG = "/var/log/cloud-init-output.log"
+AGENT = "/var/lib/waagent"
+OVF = f"{AGENT}/ovf-env.xml"
 QUICK = 0.1
 """Share of `cloud_init` that a boot takes when there is nothing to install or to run."""
 AZURE_GROUPS = ("adm", "sudo")
+
+
+def ovf_environment(spec: GuestSpec) -> bytes:
+    """Azure's provisioning data as it stays on the disk: with the custom data, as there."""
+    data = base64.b64encode(spec.user_data).decode()
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<Environment><LinuxProvisioningConfigurationSet>'
+        f"<HostName>{escape(spec.name)}</HostName><UserName>{escape(spec.admin_username)}</UserName>"
+        f"<CustomData>{data}</CustomData></LinuxProvisioningConfigurationSet></Environment>\n"
+    ).encode()
 
 
 class CloudInit:
@@ -69,6 +84,7 @@ class CloudInit:
             return
         data = read_user_data(guest.spec.user_data)
         write_atomically(guest.files.host(USER_DATA), guest.spec.user_data, 0o600)
+        write_atomically(guest.files.host(OVF), ovf_environment(guest.spec), 0o600)
         write_atomically(guest.files.host("/etc/hostname"), f"{guest.spec.name}\n".encode())
         self._make_host_key(data)
         self._make_users(data)
@@ -82,11 +98,16 @@ class CloudInit:
         }
         self._save()
 
+    def provisioned_user(self) -> str:
+        """The administrator that the agent's copy of the provisioning data names, or nothing."""
+        is_there = self._guest.files.host(OVF).exists()
+        return self._guest.spec.admin_username if is_there else ""
+
     async def finish(self) -> None:
         """The part after sshd; returns when cloud-init is done for this boot."""
         guest = self._guest
         self._record = load_json(guest.files.host(RECORD), {})
-        if not self._record.get("is_finished"):
+        if self._record and not self._record.get("is_finished"):  # none: cleaned since it booted
             data = read_user_data(guest.spec.user_data)
             has_work = bool(data.packages or data.commands)
             share = 1.0 if has_work and not self._has_all(data) else QUICK
@@ -169,7 +190,10 @@ class CloudInit:
             accounts.join(name, group)
         file = self._guest.files.host(f"{accounts.home(name)}/.ssh/authorized_keys")
         if keys:
-            write_atomically(file, "".join(f"{key}\n" for key in keys).encode(), 0o600)
+            # As cloud-init does: keys that the disk brought stay, and still open the door.
+            kept = file.read_text().splitlines() if file.exists() else []
+            lines = list(dict.fromkeys([*kept, *keys]))
+            write_atomically(file, "".join(f"{line}\n" for line in lines).encode(), 0o600)
 
     def _write_files(self, data: UserData, *, is_late: bool) -> None:
         for item in data.files:

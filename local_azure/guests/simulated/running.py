@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from local_azure.guests.simulated.files import FileView, normalise
+from local_azure.guests.simulated.globs import expand
 from local_azure.guests.simulated.words import Command, Pipeline, SyntaxRefusedError, parse
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _reader(data: bytes) -> Read:
 
 
 async def _run_command(run: Run, command: Command) -> int:
-    argv = list(command.argv)
+    argv = [word for given in command.argv for word in expand(run, given)]
     environment = dict(run.environment)
     while argv and ASSIGNMENT.match(argv[0]):
         name, _, value = argv.pop(0).partition("=")

@@ -25,6 +25,10 @@ BASE_BYTES = int(2.2 * GIB)
 TEMP_BYTES_PER_VCPU = 37 * GIB
 """Azure's d-sizes have 37 to 38 GiB of temp disk a vCPU."""
 WINDOWS_DISK = "data.img"
+STAND_IN_BYTES = 4096
+"""A file that stands for a Windows disk is no larger."""
+BLOCK_BYTES = 512
+"""Unit of `st_blocks`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,10 @@ def _weight(folder: Path) -> int:
 
 
 def _windows_bytes(file: Path) -> int:
+    facts = file.lstat()
+    if facts.st_size > STAND_IN_BYTES:  # a real one, not what stands for one: holes take nothing
+        return facts.st_blocks * BLOCK_BYTES
     try:
         return int(json.loads(file.read_text())["stands_for_bytes"])
     except (OSError, ValueError, KeyError, TypeError):
-        return file.lstat().st_size
+        return facts.st_size

@@ -34,6 +34,10 @@ INSTALLABLE = frozenset(PROVIDERS)
 KVM = "/dev/kvm"
 MACHINE_ID = "/etc/machine-id"
 UNINITIALIZED = "uninitialized"
+JOURNAL = "/var/log/journal"
+EMPTY_JOURNAL = b"LPKSHHRH" + bytes(56)
+ARCHIVES = "/var/cache/apt/archives"
+LISTS = "/var/lib/apt/lists"
 
 
 def lay_out(guest: Guest) -> None:
@@ -45,6 +49,9 @@ def lay_out(guest: Guest) -> None:
     if not release.exists():
         release.write_text(RELEASE)
     _make_machine_id(guest.files.host(MACHINE_ID))
+    journal = guest.files.host(f"{JOURNAL}/system.journal")
+    if not journal.exists():
+        write_atomically(journal, EMPTY_JOURNAL)
     device = guest.files.host(KVM)
     if guest.spec.is_nested:
         device.touch()
@@ -74,6 +81,7 @@ def install(guest: Guest, packages: list[str]) -> None:
     had_docker = is_installed(guest, "docker")
     for package in packages:
         write_atomically(_mark(guest, package), b"/.\n")
+        write_atomically(guest.files.host(f"{ARCHIVES}/{package}.deb"), b"!<arch>\n")
     if is_installed(guest, "docker") and not had_docker:
         guest.accounts.add_group("docker")
         guest.docker.start()

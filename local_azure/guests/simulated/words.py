@@ -1,6 +1,7 @@
 """Command lines into words: the small part of a shell's grammar that guests understand.
 
-Understood: quotes, backslashes, `$NAME` and `${NAME}`, `~`, the operators `&&`, `||`, `;`, `|`, and
+Understood: quotes, backslashes, `$NAME` and `${NAME}`, `~`, `*` and `?` after the first letter of a
+word, the operators `&&`, `||`, `;`, `|`, and
 the redirections `2>&1`, `>/dev/null`, `2>/dev/null`, `&>/dev/null`. Everything else that means
 something to a shell is refused by name instead of being done half.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from local_azure.guests.simulated.globs import MARKS
 
 PIECE = re.compile(
     r"""
@@ -28,7 +31,7 @@ PIECE = re.compile(
 )
 INSIDE = re.compile(r'\\(["\\$`])|\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)|([`$])')
 HARMLESS_INSIDE_WORD = "#?*[&"
-"""Characters that are literal in the middle of a word (`#`) or when no file matches (globs)."""
+"""Characters that are literal in the middle of a word (`#`), or patterns of files (`globs`)."""
 
 
 class SyntaxRefusedError(Exception):
@@ -126,7 +129,9 @@ class _Reader:
     def _extend(self, kind: str, text: str) -> None:
         if kind == "refused" and (text not in HARMLESS_INSIDE_WORD or self._word is None):
             raise SyntaxRefusedError(f"not understood in a simulated guest: {text}")
-        if kind == "double":
+        if kind == "refused":
+            text = MARKS.get(text, text)
+        elif kind == "double":
             text = INSIDE.sub(self._inside, text)
         elif kind in ("braced", "variable"):
             text = self._variables.get(text, "")

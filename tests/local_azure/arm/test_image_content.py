@@ -64,7 +64,8 @@ def capture(lab: Lab) -> str:
 async def test_vm_from_an_image_has_its_os_disk_and_is_a_machine_of_its_own(lab: Lab) -> None:
     lab.begin([SSH_RULE], user_data=WITH_DOCKER)
     lab.azure.advance(600)
-    await lab.run("docker run -d --name keep alpine sleep infinity && docker pull -q hello-world")
+    await lab.patiently("docker run -d --name keep alpine sleep infinity")
+    await lab.patiently("docker pull -q hello-world")
     await lab.run(
         "sudo mkdir -p /opt/waa/storage /mnt/lost && sudo touch /opt/waa/storage/data.img"
     )

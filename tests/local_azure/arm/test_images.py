@@ -92,7 +92,7 @@ def test_image_is_listed_tagged_and_deleted(group: Group) -> None:
     ("properties", "expected"),
     [
         (V2, (409, "OperationNotAllowed", NOT_GENERALIZED)),
-        ({}, (400, "InvalidParameter", OTHER_GENERATION)),
+        ({"hyperVGeneration": "V1"}, (400, "InvalidParameter", OTHER_GENERATION)),
         ({"hyperVGeneration": "V3"}, (400, "InvalidParameter", NO_GENERATION)),
     ],
 )

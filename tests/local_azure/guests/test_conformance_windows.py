@@ -51,7 +51,6 @@ async def test_orderly_power_off_writes_the_marker_and_next_boot_is_warm(windows
     "command",
     [
         "docker exec winarena sh -c 'echo system_powerdown | nc -U -w 2 /run/shm/monitor.sock'",
-        "docker exec winarena bash -c 'echo system_powerdown | nc -U -w 2 $QEMU_DIR/monitor.sock'",
         "docker exec winarena sh -c \"printf 'system_powerdown\\n' | nc -U /run/shm/monitor.sock\"",
     ],
 )

@@ -263,3 +263,13 @@ async def test_sixty_four_machines_answer_in_parallel_and_idle_costs_nothing(mac
     used = time.process_time()
     await asyncio.sleep(1)
     assert time.process_time() - used < 0.05
+
+
+async def test_used_bytes_of_a_disk_are_what_df_told(windows: Machine) -> None:
+    told = int((await windows.must("df -B1 --output=used /")).split()[1])
+    await windows.power_off(is_orderly=True)
+    used = windows.host.used_bytes(windows.spec.os_disk)
+    assert abs(used - told) < 1 << 20
+    with (windows.spec.os_disk / "opt" / "waa" / "storage" / "data.img").open("wb") as real:
+        real.truncate(64 << 30)
+    assert windows.host.used_bytes(windows.spec.os_disk) < told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from local_azure.guests.simulated.docker import cli_containers, cli_images, cli_views
+from local_azure.guests.simulated.docker import cli_containers, cli_disk, cli_images, cli_views
 from local_azure.guests.simulated.programs.options import grammar
 from local_azure.guests.simulated.running import Program, ProgramError, Run
 
@@ -13,20 +13,26 @@ GLOBAL = grammar("-D --debug -v --version", "--config --log-level -l", stops_at_
 IMAGE: Mapping[str, Program] = {
     "pull": cli_images.pull, "build": cli_images.build, "ls": cli_images.list_images,
     "tag": cli_images.tag, "rm": cli_images.remove, "push": cli_images.push,
-    "inspect": cli_views.inspect_image,
+    "inspect": cli_views.inspect_image, "prune": cli_disk.prune_images,
 }  # fmt: skip
 CONTAINER: Mapping[str, Program] = {
     "run": cli_containers.run_container, "create": cli_containers.create,
     "start": cli_containers.start, "stop": cli_containers.stop, "kill": cli_containers.kill,
     "rm": cli_containers.remove, "wait": cli_containers.wait, "restart": cli_containers.restart,
     "exec": cli_containers.execute, "logs": cli_containers.logs, "ls": cli_views.ps,
-    "inspect": cli_views.inspect_container,
+    "inspect": cli_views.inspect_container, "prune": cli_disk.prune_containers,
 }  # fmt: skip
-GROUPS = {"image": IMAGE, "container": CONTAINER, "buildx": {"build": cli_images.build}}
+BUILDER: Mapping[str, Program] = {"build": cli_images.build, "prune": cli_disk.prune_builder}
+GROUPS = {
+    "image": IMAGE, "container": CONTAINER, "buildx": BUILDER, "builder": BUILDER,
+    "system": cli_disk.SYSTEM,
+}  # fmt: skip
+GROUPED = ("ls", "inspect", "prune")
+"""Commands that exist only behind `docker container`."""
 COMMANDS: Mapping[str, Program] = {
-    **{name: program for name, program in CONTAINER.items() if name not in ("ls", "inspect")},
+    **{name: program for name, program in CONTAINER.items() if name not in GROUPED},
     "ps": cli_views.ps, "inspect": cli_views.inspect, "version": cli_views.version,
-    "info": cli_views.info, "system": cli_views.system, "pull": cli_images.pull,
+    "info": cli_views.info, "pull": cli_images.pull,
     "build": cli_images.build, "images": cli_images.list_images, "tag": cli_images.tag,
     "rmi": cli_images.remove, "push": cli_images.push, "login": cli_images.login,
     "logout": cli_images.logout,

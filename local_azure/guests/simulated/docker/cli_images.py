@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from local_azure.guests.simulated.docker import images, templates, views
+from local_azure.guests.simulated.docker import credentials, images, templates, views
 from local_azure.guests.simulated.docker.build import Build, Recipe
 from local_azure.guests.simulated.docker.registry import HOSTS, PRIVATE, digest_of
 from local_azure.guests.simulated.files import normalise
@@ -23,7 +23,6 @@ LOGIN = grammar("--password-stdin", "-u --username -p --password", code=125)
 PUSH = grammar("-q --quiet", code=125)
 COLUMNS = {"REPOSITORY": "Repository", "TAG": "Tag", "IMAGE ID": "ID", "CREATED": "CreatedSince",
            "SIZE": "Size"}  # fmt: skip
-HUB_LOGIN = "https://index.docker.io/v1/"
 
 
 async def pull(run: Run) -> int:
@@ -142,8 +141,10 @@ async def login(run: Run) -> int:
             f'Error response from daemon: Get "https://{registry}/v2/": unauthorized:'
             " authentication required"
         )
-    run.guest.docker.engine.logins[registry] = user
-    run.guest.docker.save()
+    credentials.keep(run, registry, user, password)
+    run.complain(
+        f"\nWARNING! Your credentials are stored unencrypted in '{credentials.path(run)}'."
+    )
     run.say("Login Succeeded")
     return 0
 
@@ -151,8 +152,10 @@ async def login(run: Run) -> int:
 async def logout(run: Run) -> int:
     """`docker logout [REGISTRY]`."""
     registry = (run.arguments or ["docker.io"])[0]
-    run.guest.docker.engine.logins.pop(registry, None)
-    run.guest.docker.save()
+    if not credentials.is_known(run, registry):
+        run.say(f"Not logged in to {registry}")
+        return 0
+    credentials.forget(run, registry)
     run.say(f"Removing login credentials for {registry}")
     return 0
 
@@ -164,7 +167,7 @@ async def push(run: Run) -> int:
     daemon, reference = run.guest.docker, images.read_reference(options.rest[0])
     image = images.get(daemon, options.rest[0])
     run.say(f"The push refers to repository [{reference.name}]")
-    if reference.registry not in daemon.engine.logins:
+    if not credentials.is_known(run, reference.registry):
         raise ProgramError("denied: requested access to the resource is denied")
     clock = run.guest.clock
     await clock.sleep_until(clock.now() + run.guest.durations.docker_pull)

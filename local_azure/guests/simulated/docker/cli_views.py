@@ -1,4 +1,4 @@
-"""docker commands that only show: ps, inspect, version, info, system df and prune."""
+"""docker commands that only show: ps, inspect, version, info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from local_azure.guests.simulated.running import ProgramError, Run
 PS = grammar("-a --all -q --quiet --no-trunc -l -s", "--format -f --filter -n", code=125)
 INSPECT = grammar("-s --size", "-f --format --type", code=125)
 FORMAT = grammar("-v", "-f --format", code=125)
-PRUNE = grammar("-a --all -f --force --volumes", "--filter", code=125)
 VERSION = "28.1.1"
 COLUMNS = {"CONTAINER ID": "ID", "IMAGE": "Image", "COMMAND": "Command", "CREATED": "RunningFor",
            "STATUS": "Status", "PORTS": "Ports", "NAMES": "Names"}  # fmt: skip
@@ -168,40 +167,4 @@ async def info(run: Run) -> int:
     run.say("Server:")
     for name, value in document.items():
         run.say(f" {name}: {value}")
-    return 0
-
-
-async def system(run: Run) -> int:
-    """`docker system df | prune -f`."""
-    action, *words = run.arguments or [""]
-    daemon = run.guest.docker
-    if action == "df":
-        total = daemon.weight_on("/") + daemon.weight_on("/mnt")
-        run.say("TYPE            TOTAL     SIZE")
-        run.say(f"Images          {len(daemon.engine.images):<9} {views.size_text(total)}")
-        run.say(f"Containers      {len(daemon.engine.containers):<9} 0B")
-        return 0
-    if action != "prune":
-        raise ProgramError(f"docker: unknown command: docker system {action}")
-    return _prune(run, PRUNE.parse("docker system prune", words))
-
-
-def _prune(run: Run, options: Options) -> int:
-    """Remove stopped containers, images that nobody needs, and the build cache."""
-    if not options.has("-f", "--force"):
-        raise ProgramError("docker system prune asks for confirmation; use -f")
-    engine = run.guest.docker.engine
-    engine.containers = {key: each for key, each in engine.containers.items() if each.is_running}
-    used = {each.image_id for each in engine.containers.values()}
-    is_all = options.has("-a", "--all")
-    gone = [
-        image
-        for image in engine.images.values()
-        if image.id not in used and (is_all or not image.references)
-    ]
-    for image in gone:
-        del engine.images[image.id]
-    engine.cache.clear()
-    run.guest.docker.save()
-    run.say(f"Total reclaimed space: {views.size_text(sum(image.size_bytes for image in gone))}")
     return 0

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from local_azure.guests.simulated import space
-from local_azure.guests.simulated.docker import registry
+from local_azure.guests.simulated.docker import credentials, registry
 from local_azure.guests.simulated.docker.model import Image
 from local_azure.guests.simulated.docker.references import (
     BadReferenceError,
@@ -73,7 +73,7 @@ async def pull(run: Run, text: str, *, is_quiet: bool = False) -> Image:
         ProgramError: in Docker's words.
     """
     daemon, reference = run.guest.docker, read_reference(text)
-    is_logged_in = reference.registry in daemon.engine.logins
+    is_logged_in = credentials.is_known(run, reference.registry)
     pushed = daemon.engine.images.get(daemon.engine.pushed.get(reference.full, ""))
     if pushed:
         _add(pushed.references, reference.full)

@@ -76,7 +76,7 @@ def enter(run: Run, container: Container, argv: list[str], extra: Mapping[str, s
     daemon = run.guest.docker
     environment = {"HOME": "/root", **container.options["environment"], **extra}
     if container.windows:
-        environment |= {"QEMU_DIR": QEMU_FOLDER, "STORAGE": windows.STORAGE}
+        environment |= {"STORAGE": windows.STORAGE}  # QEMU_DIR is dockur's shell variable only
     return replace(
         run,
         files=ContainerFiles(daemon, container),

@@ -114,14 +114,12 @@ class Engine:
         images: by id.
         containers: by id, oldest first.
         cache: build cache: step key -> image size so far.
-        logins: registry -> user name.
         pushed: canonical reference -> image id.
     """
 
     images: dict[str, Image] = field(default_factory=dict)
     containers: dict[str, Container] = field(default_factory=dict)
     cache: dict[str, int] = field(default_factory=dict)
-    logins: dict[str, str] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
 
 
@@ -143,7 +141,7 @@ def load_engine(folder: Path) -> Engine:
     kept = load_json(folder / STATE_FILE, {})
     containers = {key: _container(value) for key, value in kept.get("containers", {}).items()}
     images = {key: Image(**value) for key, value in kept.get("images", {}).items()}
-    rest = {name: kept.get(name, {}) for name in ("cache", "logins", "pushed")}
+    rest = {name: kept.get(name, {}) for name in ("cache", "pushed")}
     return Engine(images=images, containers=containers, **rest)
 
 

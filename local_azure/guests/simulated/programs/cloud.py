@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 
+from local_azure.guests.simulated import system
 from local_azure.guests.simulated.accounts import ROOT
-from local_azure.guests.simulated.programs.options import grammar
+from local_azure.guests.simulated.cloud_init import AGENT
+from local_azure.guests.simulated.durable import write_atomically
+from local_azure.guests.simulated.programs.options import Options, grammar
 from local_azure.guests.simulated.running import ProgramError, Run
-from local_azure.guests.simulated.ssh import HOST_KEY
 
 STATUS = grammar("--wait -w --long -l", "--format", code=2)
 CLEAN = grammar("--logs -l --seed -s --machine-id", code=2)
 DEGRADED = 2
 WAAGENT_CONF = "/etc/waagent.conf"
-LEASES = "/var/lib/dhcp"
+CLOUD = "/var/lib/cloud"
+CLOUD_LOGS = ("/var/log/cloud-init.log", "/var/log/cloud-init-output.log")
+GONE_FOLDERS = (AGENT, "/var/log/azure", "/var/lib/dhclient", "/var/lib/dhcpcd", "/var/lib/dhcp")
+GONE_FILES = ("/root/.bash_history", "/var/log/waagent.log", "/etc/resolv.conf")
 
 
 async def cloud_init(run: Run) -> int:
@@ -23,12 +28,26 @@ async def cloud_init(run: Run) -> int:
     if action == "status":
         return await _status(run, words)
     if action == "clean":
-        CLEAN.parse("cloud-init clean", words)
-        if run.user != ROOT:
-            raise ProgramError("cloud-init: permission denied")
-        shutil.rmtree(run.guest.files.host("/var/lib/cloud"), ignore_errors=True)
+        _clean(run, CLEAN.parse("cloud-init clean", words))
         return 0
     raise ProgramError(f"cloud-init: error: argument subcommand: invalid choice: '{action}'", 2)
+
+
+def _clean(run: Run, options: Options) -> None:
+    """Forget the instance, its user data included: the next boot is a first boot."""
+    if run.user != ROOT:
+        raise ProgramError("Error:\ncloud-init clean must be run as root")
+    host = run.guest.files.host
+    if options.has("--logs", "-l"):
+        for log in CLOUD_LOGS:
+            host(log).unlink(missing_ok=True)
+    for entry in host(CLOUD).glob("*"):
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    if options.has("--machine-id"):
+        write_atomically(host(system.MACHINE_ID), f"{system.UNINITIALIZED}\n".encode())
 
 
 async def _status(run: Run, words: list[str]) -> int:
@@ -93,19 +112,35 @@ async def waagent(run: Run) -> int:
 
 
 def _deprovision(run: Run, *, is_with_user: bool) -> None:
+    """What the agent deletes. Not cloud-init's data, no histories of users, no authorized keys."""
     guest = run.guest
-    run.say("WARNING! The waagent service will be stopped.")
+    user = guest.cloud_init.provisioned_user() if is_with_user else ""
+    for warning in _warnings(run, user, is_with_user=is_with_user):
+        run.say(warning)
     if _is_regenerating_keys(run):
-        for path in (HOST_KEY, f"{HOST_KEY}.pub"):
-            guest.files.host(path).unlink(missing_ok=True)
-    for folder in ("/var/lib/cloud", LEASES):
+        for key in guest.files.host("/etc/ssh").glob("ssh_host_*key*"):
+            key.unlink()
+    for folder in GONE_FOLDERS:
         shutil.rmtree(guest.files.host(folder), ignore_errors=True)
-    guest.files.host("/etc/hostname").unlink(missing_ok=True)
-    if is_with_user:
-        user = guest.spec.admin_username
-        run.say(f"WARNING! {user} account and entire home directory will be deleted.")
+    for file in GONE_FILES:
+        guest.files.host(file).unlink(missing_ok=True)
+    write_atomically(guest.files.host("/etc/hostname"), b"localhost.localdomain\n")
+    if user:
         shutil.rmtree(guest.files.host(guest.accounts.home(user)), ignore_errors=True)
         guest.accounts.remove_user(user)
+
+
+def _warnings(run: Run, user: str, *, is_with_user: bool) -> list[str]:
+    found = ["WARNING! The waagent service will be stopped."]
+    if _is_regenerating_keys(run):
+        found.append("WARNING! All SSH host key pairs will be deleted.")
+    found.append("WARNING! Cached DHCP leases will be deleted.")
+    found.append("WARNING! /etc/resolv.conf will be deleted.")
+    if user:
+        found.append(f"WARNING! {user} account and entire home directory will be deleted.")
+    elif is_with_user:
+        found += ["WARNING! ovf-env.xml is not found.", "WARNING! Skip delete user."]
+    return found
 
 
 def _is_regenerating_keys(run: Run) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from local_azure.guests.simulated import system
 from local_azure.guests.simulated.accounts import ROOT
+from local_azure.guests.simulated.durable import write_atomically
 from local_azure.guests.simulated.programs import power
 from local_azure.guests.simulated.programs.options import grammar
 from local_azure.guests.simulated.running import ProgramError, Run
 
-APT = grammar("-y -q -qq --yes --no-install-recommends --quiet", "-o", code=100)
+APT = grammar("-y -q -qq --yes --no-install-recommends --quiet --purge", "-o", code=100)
 INSTALL_SHARE = 0.5
 """Share of `cloud_init` that installing Docker by hand takes."""
 USERMOD = grammar("-a", "-G -aG --groups")
 SYSTEMCTL = grammar("--now -q --quiet --no-pager --no-block", "-p")
 UNITS = ("ssh", "docker")
+CLEANING = ("clean", "autoclean", "autoremove")
 POWER = {"poweroff": power.poweroff, "reboot": power.reboot, "halt": power.poweroff}
 NOT_ACTIVE = 3
 NO_UNIT = 5
@@ -30,10 +32,13 @@ def must_be_root(run: Run, message: str, code: int = 1) -> None:
 
 
 async def apt_get(run: Run) -> int:
-    """`apt-get update | install -y PACKAGE...`."""
+    """`apt-get update | install -y PACKAGE... | clean`; lists and packages stay on the disk."""
     options = APT.parse("E", run.arguments)
     must_be_root(run, "E: Could not open lock file /var/lib/dpkg/lock-frontend", 100)
     action, *names = options.rest or [""]
+    if action in CLEANING:
+        _clean(run, action)
+        return 0
     if action not in ("update", "install", "upgrade"):
         raise ProgramError(f"E: Invalid operation {action}", 100)
     if unknown := [name for name in names if not system.is_known(name)]:
@@ -44,8 +49,18 @@ async def apt_get(run: Run) -> int:
         clock, whole = run.guest.clock, run.guest.durations.cloud_init
         await clock.sleep_until(clock.now() + INSTALL_SHARE * whole)
     system.install(run.guest, missing)
+    if action == "update":
+        write_atomically(run.guest.files.host(f"{system.LISTS}/ubuntu_Packages"), b"Package: x\n")
     run.say("Reading package lists... Done")
     return 0
+
+
+def _clean(run: Run, action: str) -> None:
+    """`clean` empties the archive of downloaded packages; nothing here is ever obsolete."""
+    for file in run.guest.files.host(system.ARCHIVES).glob("*.deb") if action == "clean" else []:
+        file.unlink()
+    if action == "autoremove":
+        run.say("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.")
 
 
 async def usermod(run: Run) -> int:

@@ -10,10 +10,13 @@ from local_azure.guests.simulated.programs import (
     control,
     fetching,
     files,
+    finding,
     folders,
     identity,
     packages,
     power,
+    searching,
+    upkeep,
 )
 from local_azure.guests.simulated.running import Program
 
@@ -26,5 +29,8 @@ PROGRAMS: Mapping[str, Program] = {
     **cloud.PROGRAMS,
     **power.PROGRAMS,
     **fetching.PROGRAMS,
+    **finding.PROGRAMS,
+    **searching.PROGRAMS,
+    **upkeep.PROGRAMS,
     "docker": cli.docker,
 }

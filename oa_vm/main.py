@@ -9,6 +9,7 @@ from rich.text import Text
 
 from local_azure.control import LocalAzureError
 from oa_vm import image, local, pool, service
+from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from vmpool.errors import VmPoolError
 
 app = typer.Typer(

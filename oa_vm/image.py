@@ -105,7 +105,7 @@ def _print_images(listed: dict[str, Any], *, as_json: bool) -> None:
         out.print("There are no golden images; make one with: oa-vm image-create")
         return
     cells = [_cells(image) for image in listed["images"]]
-    out.print(table("", cells, numeric=("GB", "boot min", "USD/month")))
+    out.print(table("", cells, numeric=("GB", "boot", "USD/mo")))
 
 
 def _cells(image: dict[str, Any]) -> dict[str, str]:
@@ -115,8 +115,8 @@ def _cells(image: dict[str, Any]) -> dict[str, str]:
         "state": styled(image["state"]) + (" [yellow]stale[/]" if image["is_stale"] else ""),
         "age": f"{image['age_days']:.1f} d",
         "region": image["region"],
-        "windows": "yes" if image["windows"] else "no",
-        "boot min": "-" if boot is None else f"{boot / 60:.1f}",
+        "win": "yes" if image["windows"] else "no",
+        "boot": "-" if boot is None else f"{boot / 60:.1f} min",
         "GB": str(image["size_gb"]),
-        "USD/month": f"{image['usd_per_month']:.2f}",
+        "USD/mo": f"{image['usd_per_month']:.2f}",
     }

@@ -71,7 +71,7 @@ def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[st
         made.add_column(
             column,
             justify="right" if is_number else "left",
-            no_wrap=column in ("worker", "phase", *numeric),
+            no_wrap=column in ("worker", "phase", "image", *numeric),
             overflow="fold",
         )
     for row in rows:

@@ -88,6 +88,10 @@ def test_deployed_is_what_the_file_says_and_the_schedule_makes_runs(up: Up) -> N
     assert set(found) == {
         "pool-create", "pool-pause", "pool-resume", "pool-status", "pool-extend", "pool-cleanup",
         "auto-pause",
+        "image-create",
+        "image-delete",
+        "image-list",
+        "image-refresh",
     }  # fmt: skip
     assert all(item["work_pool_name"] == "local" for item in found.values())
     assert all(not item["pull_steps"] for item in found.values())

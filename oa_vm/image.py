@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from oa_vm.options import DryRun, Json, Region, Size, Yes
-from oa_vm.output import out, print_json, styled, table
+from oa_vm.output import ask_to_delete, out, print_json, styled, table
 from oa_vm.run import run_flow
-from vmpool.errors import UsageError
 from vmpool.model import ImageState
-from vmpool.settings import load_settings
+from vmpool.settings import Settings, load_settings
 
 
 def image_create(
@@ -26,7 +24,7 @@ def image_create(
 ) -> None:
     """Bake a golden image on a VM of its own; a canary proves it before any pool uses it."""
     settings = load_settings()
-    images = _listed()
+    images = _listed(settings)
     if dry_run:
         current = _current(images)
         old = f"{current['name']} becomes previous" if current else "it is the first"
@@ -40,7 +38,8 @@ def image_create(
 
 def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:
     """Bake a new golden image if what goes into it has changed since the last."""
-    images = _listed()
+    settings = load_settings()
+    images = _listed(settings)
     current = _current(images)
     up_to_date = current["name"] if current and not current["is_stale"] else ""
     if dry_run or up_to_date:
@@ -49,7 +48,7 @@ def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:
         else:
             out.print(f"{up_to_date} is up to date." if up_to_date else "A new image is due.")
         return
-    _print_images(run_flow(load_settings(), "image-refresh", {}), as_json=as_json)
+    _print_images(run_flow(settings, "image-refresh", {}), as_json=as_json)
 
 
 def image_list(as_json: Json = False) -> None:
@@ -68,7 +67,8 @@ def image_delete(
     """Delete a golden image; pools that were made from it go on."""
     from vmpool.errors import NotFoundError  # noqa: PLC0415 # beside its only use
 
-    images = _listed()
+    settings = load_settings()
+    images = _listed(settings)
     found = next((image for image in images["images"] if image["name"] == name), None)
     if found is None:
         raise NotFoundError(f"no image {name!r}: oa-vm image-list shows those that there are")
@@ -76,18 +76,15 @@ def image_delete(
         print_json({"deleted": found}) if as_json else out.print(f"{name} would be deleted.")
         return
     if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("image-delete deletes data and nobody can be asked here: add -y")
-        typer.confirm(f"Delete image {name} ({found['state']})?", abort=True, err=True)
-    _print_images(run_flow(load_settings(), "image-delete", {"name": name}), as_json=as_json)
+        ask_to_delete("image-delete", f"Delete image {name} ({found['state']})?")
+    _print_images(run_flow(settings, "image-delete", {"name": name}), as_json=as_json)
 
 
-def _listed() -> dict[str, Any]:
+def _listed(settings: Settings) -> dict[str, Any]:
     """The images before anything is changed; a local Azure that does not run is started."""
     from oa_vm.preview import list_our_images  # noqa: PLC0415 # imports Azure's SDK
     from oa_vm.stack import ensure_local_azure  # noqa: PLC0415 # --help is quick without it
 
-    settings = load_settings()
     ensure_local_azure(settings)
     return list_our_images(settings)
 

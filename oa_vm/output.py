@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -49,6 +50,21 @@ def say(words: str) -> None:
     """A line on stdout; the terminal may have been closed under us."""
     with suppress(OSError):
         out.print(words, soft_wrap=True)
+
+
+def ask_to_delete(command: str, question: str) -> None:
+    """Ask before data goes; whoever says no ends the command.
+
+    Args:
+        command: the command's name, for the message.
+        question: what is asked.
+
+    Raises:
+        UsageError: there is no terminal at which anybody could answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{command} deletes data and nobody can be asked here: add -y")
+    typer.confirm(question, abort=True, err=True)
 
 
 def styled(word: str) -> str:

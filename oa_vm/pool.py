@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from oa_vm.options import DryRun, Hours, Json, MinReady, Pool, Region, Size, Yes
-from oa_vm.output import err, out, print_json
+from oa_vm.options import DryRun, GoldenImage, Hours, Json, MinReady, Pool, Region, Size, Yes
+from oa_vm.output import ask_to_delete, err, out, print_json
 from oa_vm.run import run_flow
 from oa_vm.views import print_plan, print_status
-from vmpool.errors import NotFoundError, UsageError
+from vmpool.errors import NotFoundError
 from vmpool.imaging import AUTO
 from vmpool.model import Observed, PoolSpec
 from vmpool.plan import check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
@@ -23,9 +22,7 @@ def pool_create(
     workers: Annotated[int, typer.Option("--workers", "-n", help="How many workers, 1-100.")] = 1,
     size: Size = None,
     region: Region = None,
-    image: Annotated[
-        str, typer.Option("--image", help="Golden image: auto, none, or a name.")
-    ] = AUTO,
+    image: GoldenImage = AUTO,
     auto_pause_hours: Hours = None,
     min_ready: MinReady = None,
     pool: Pool = None,
@@ -107,7 +104,9 @@ def pool_cleanup(
         print_plan(settings.pool, plan_cleanup(observed), as_json=as_json)
         return
     if not yes:
-        _ask_to_delete(observed)
+        names = ", ".join(worker.name for worker in observed.workers) or "its parts"
+        question = f"Delete pool {observed.pool} ({names}) with all its data?"
+        ask_to_delete("pool-cleanup", question)
     print_status(run_flow(settings, "pool-cleanup", {"pool": settings.pool}), as_json=as_json)
 
 
@@ -162,10 +161,3 @@ def _existing(settings: Settings) -> Observed:
     if observed.is_absent:
         raise NotFoundError(no_pool(settings.pool))
     return observed
-
-
-def _ask_to_delete(observed: Observed) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("pool-cleanup deletes data and nobody can be asked here: add -y")
-    names = ", ".join(worker.name for worker in observed.workers) or "its parts"
-    typer.confirm(f"Delete pool {observed.pool} ({names}) with all its data?", abort=True, err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.guests import COMMAND_SECONDS
-from tasks.machines import OPERATION_SECONDS, finish
+from tasks.machines import finish
 from tasks.phase import phase_task
 from tasks.session import current
 from vmpool import imaging, tags
@@ -131,4 +131,4 @@ async def drop_image(name: str) -> None:
     """Delete an image; a missing one is done already."""
     session = current()
     operation = await session.commit(images.begin_delete_image, session.cloud, name)
-    await session.call(operation.wait, session.wall_limit(OPERATION_SECONDS))
+    await finish(session, operation)

@@ -11,7 +11,7 @@ from tasks.images import promote_image
 from tasks.operation import operation
 from tasks.outcome import image_status
 from tasks.wanted import spec_from
-from vmpool.model import Image
+from vmpool.golden import Image
 from vmpool.naming import BAKE_POOL
 
 BAKE_HOURS = 4.0

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 
 from flows.image_create import image_create
 from tasks.survey import ask_images
-from vmpool.model import ImageState
+from vmpool.golden import ImageState
 
 
 @flow(name="image-refresh", flow_run_name="image-refresh")

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from tasks.machines import extend_timer
+from tasks.marks import extend_timer
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude
 from tasks.wanted import require_pool

@@ -9,7 +9,7 @@ import typer
 from oa_vm.options import DryRun, Json, Region, Size, Yes
 from oa_vm.output import ask_to_delete, out, print_json, styled, table
 from oa_vm.run import run_flow
-from vmpool.model import ImageState
+from vmpool.golden import ImageState
 from vmpool.settings import Settings, load_settings
 
 

@@ -20,8 +20,9 @@ from tasks.reconcile import create_somewhere, docker_inside, inside
 from tasks.session import current
 from vmpool import naming
 from vmpool.errors import PermanentError, VmPoolError
+from vmpool.golden import Image, ImageState
 from vmpool.imaging import surplus
-from vmpool.model import Image, ImageState, Phase, Place, PoolSpec, WindowsState
+from vmpool.model import Phase, Place, PoolSpec, WindowsState
 from vmpool.naming import BAKE_POOL
 from vmpool.plan import plan_cleanup
 

@@ -11,8 +11,9 @@ from tasks.session import current
 from vmpool import imaging, tags
 from vmpool.arm import images, tagging
 from vmpool.errors import PermanentError
+from vmpool.golden import Image
 from vmpool.guest import disk, windows
-from vmpool.model import Image, Phase
+from vmpool.model import Phase
 
 NONE_AGAIN: Sequence[float] = ()
 """After the login's key is gone a cut connection can't be mended: the bake begins anew."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import anyio
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
-from tasks.phase import RETRY_DELAYS_SECONDS, is_worth_retrying, phase_task
+from tasks import marks
+from tasks.phase import phase_task
 from tasks.session import Session, current
 from vmpool import lifetime, naming, tags
-from vmpool.arm import machines, network, tagging
+from vmpool.arm import machines, network
 from vmpool.arm.machines import CreateVm, Operation
 from vmpool.arm.network import WorkerNetwork
-from vmpool.errors import PermanentError, VmPoolError
+from vmpool.errors import PermanentError
 from vmpool.guest import cloud_init
 from vmpool.guest.keys import ensure_client_key
 from vmpool.model import (
@@ -153,7 +150,7 @@ async def start_vm(worker: str, auto_pause_hours: float) -> None:
         CapacityError: Azure has no room for this size now; its disk stays where it is.
     """
     session = current()
-    await mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
+    await marks.mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
     operation = await session.commit(machines.begin_start, session.cloud, worker)
     await finish(session, operation)
 
@@ -186,7 +183,7 @@ async def delete_worker(worker: str) -> None:
     if found:
         _check_ours(session, found)
         if found.power_state not in MOVING:  # else Azure refuses the tag for as long
-            await note(worker, Intent.DELETE)
+            await marks.note(worker, Intent.DELETE)
         operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
         observed = await session.observed_now()
@@ -224,47 +221,6 @@ def _ours(session: Session, observed: Observed, worker: str) -> Sequence[Leftove
     ]
 
 
-async def mark(
-    worker: str,
-    intent: Intent | None = None,
-    *,
-    windows: WindowsState | None = None,
-    auto_pause_hours: float | None = None,
-) -> None:
-    """Write to a worker's tags what is about to happen or what was seen; merges, replaces nothing.
-
-    Args:
-        worker: worker name.
-        intent: what the operation sets out to do.
-        windows: Windows as seen.
-        auto_pause_hours: cloud hours until auto-pause, to re-arm the timer.
-    """
-    session = current()
-    now = session.clock.now()
-    written: dict[str, str] = {}
-    if intent:
-        written |= {tags.INTENT: intent.value, tags.INTENT_AT: tags.format_time(now)}
-    if intent is Intent.READY:
-        written[tags.READY_AT] = tags.format_time(now)
-    if windows:
-        written[tags.WINDOWS] = windows.value
-    if auto_pause_hours is not None:
-        due = lifetime.deadline(now, auto_pause_hours)
-        written[tags.AUTO_PAUSE_AT] = tags.format_time(due)
-    vm_id = machines.vm_resource_id(session.cloud, worker)
-    await session.insist(tagging.merge_tags, session.cloud, vm_id, written)
-
-
-async def note(
-    worker: str, intent: Intent | None = None, *, windows: WindowsState | None = None
-) -> None:
-    """Like `mark`, for what is good to know: a tag that can't be written holds nothing up."""
-    try:
-        await mark(worker, intent, windows=windows)
-    except VmPoolError as error:
-        get_run_logger().warning("%s: its tags could not be written: %s", worker, error)
-
-
 async def admit_caller(worker: str) -> None:
     """Let our present address use SSH: whoever resumes may be elsewhere than who created.
 
@@ -281,22 +237,6 @@ async def admit_caller(worker: str) -> None:
         session.regions[worker],
         source,
     )
-
-
-@task(
-    name="extend-timer",
-    task_run_name="{worker}: extend-timer",
-    cache_policy=NO_CACHE,
-    retries=len(RETRY_DELAYS_SECONDS),
-    retry_delay_seconds=RETRY_DELAYS_SECONDS,
-    retry_condition_fn=is_worth_retrying,
-)
-async def extend_timer(worker: str, due: datetime) -> None:
-    """Move a worker's auto-pause. Not cached: it is a write."""
-    session = current()
-    vm_id = machines.vm_resource_id(session.cloud, worker)
-    written = {tags.AUTO_PAUSE_AT: tags.format_time(due)}
-    await session.commit(tagging.merge_tags, session.cloud, vm_id, written)
 
 
 async def settled(worker: str) -> Worker | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks import guests, machines
+from tasks import guests, machines, marks
 from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
 from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
@@ -118,10 +118,10 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
         await machines.admit_caller(worker)
         await _together(machines.start_vm(worker, spec.auto_pause_hours), inside(worker))
     else:
-        await machines.mark(worker, auto_pause_hours=spec.auto_pause_hours)
+        await marks.mark(worker, auto_pause_hours=spec.auto_pause_hours)
         await machines.admit_caller(worker)
         await inside(worker)
-    await machines.mark(worker, Intent.READY, windows=WindowsState.READY)
+    await marks.mark(worker, Intent.READY, windows=WindowsState.READY)
 
 
 async def create_somewhere(worker: str, spec: PoolSpec, place: Place, then: Inside) -> Place:
@@ -183,7 +183,7 @@ async def inside(worker: str) -> None:
     """The phases inside a VM that has power, until the WAA server answers."""
     await docker_inside(worker)
     current().booted.add(worker)
-    await machines.note(worker, windows=WindowsState.BOOTING)
+    await marks.note(worker, windows=WindowsState.BOOTING)
     await guests.start_waa(worker)
     await guests.wait_for_waa(worker)
     await guests.open_tunnel(worker)
@@ -231,7 +231,7 @@ async def bring_down(action: Action) -> Outcome:
     try:
         action = await _until_still_down(action)
         if action.verb is not Verb.NOTHING:
-            await machines.note(worker, Intent.PAUSE)
+            await marks.note(worker, Intent.PAUSE)
         if action.verb is Verb.PAUSE:
             await _power_off(worker)
         if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):
@@ -261,7 +261,7 @@ async def _power_off(worker: str) -> None:
     except Exception as error:  # noqa: BLE001 # nothing at all may hold the deallocation up
         get_run_logger().warning("%s: Windows was not powered off in order: %s", worker, error)
         windows = WindowsState.UNKNOWN
-    await machines.note(worker, windows=windows)
+    await marks.note(worker, windows=windows)
 
 
 async def remove(action: Action) -> Outcome:

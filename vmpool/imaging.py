@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from vmpool.errors import NotFoundError, UsageError
-from vmpool.model import Image, ImageState, PoolSpec
+from vmpool.golden import Image, ImageState
+from vmpool.model import PoolSpec
 
 AUTO, NONE = "auto", "none"
 """Words of `--image` beside an image's name."""

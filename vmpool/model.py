@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from vmpool.golden import Image
+
 
 class PowerState(StrEnum):
     """A VM's power state in Azure's words, plus what we say when Azure does not tell."""
@@ -88,17 +90,6 @@ class Phase(StrEnum):
     DELETE_IMAGE = "delete-image"
 
 
-class ImageState(StrEnum):
-    """Where a golden image stands; written to its tags."""
-
-    CANDIDATE = "candidate"
-    """Captured, its canary not yet seen ready."""
-    CURRENT = "current"
-    """What `pool-create` takes."""
-    PREVIOUS = "previous"
-    """Was current; kept to go back to."""
-
-
 @dataclass(frozen=True)
 class Place:
     """A VM size in a region: what capacity is looked for in."""
@@ -145,33 +136,6 @@ class Quota:
     region: str
     free_by_family: dict[str, int]
     free_total: int
-
-
-@dataclass(frozen=True)
-class Image:
-    """A golden image: an OS disk on which the slow phases are already true.
-
-    Attributes:
-        name: resource name.
-        resource_id: ARM id.
-        region: Azure region; VMs elsewhere can't use it.
-        size_gb: size of its OS disk in GB.
-        state: where it stands.
-        created_at: when it was captured (cloud time).
-        docker_image: name of the Docker image on it; its tag is the digest of the build context.
-        has_windows: whether Windows is installed and was powered off in order.
-        boot_seconds: cloud seconds that its canary took from create to ready, None without one.
-    """
-
-    name: str
-    resource_id: str
-    region: str
-    size_gb: int
-    state: ImageState
-    created_at: datetime
-    docker_image: str
-    has_windows: bool
-    boot_seconds: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from vmpool.cost import estimate
+from vmpool.golden import Image
 from vmpool.imaging import age_days, is_stale, usd_per_month
 from vmpool.lifetime import auto_pause_at, is_due, paused_since
-from vmpool.model import Image, Intent, Observed, PoolState, PowerState, WindowsState, Worker
+from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
 from vmpool.tags import format_time
 
 STALE_OPERATION_SECONDS = 3600

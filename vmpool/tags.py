@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from vmpool.model import Image, ImageState, Intent, WindowsState, WorkerTags
+from vmpool.golden import Image, ImageState
+from vmpool.model import Intent, WindowsState, WorkerTags
 
 POOL = "waa-pool"
 """Name of the pool; on every resource of it."""

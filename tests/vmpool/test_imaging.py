@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from vmpool import imaging, tags
 from vmpool.errors import NotFoundError, UsageError
-from vmpool.model import Image, ImageState, PoolSpec
+from vmpool.golden import Image, ImageState
+from vmpool.model import PoolSpec
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 SPEC = PoolSpec("p1", 2, ("Standard_D8ds_v5",), ("eastus", "westus2"), 2.0, 2)

@@ -14,7 +14,7 @@ from vmpool.arm.errors import translated
 from vmpool.arm.kinds import API, IMAGE, VM, group_id, resource_id
 from vmpool.arm.operations import Operation, begin, begin_unless_gone
 from vmpool.arm.rest import Json, list_all
-from vmpool.model import Image
+from vmpool.golden import Image
 
 GENERATION = "V2"
 """That of the Ubuntu image that we start from; Azure refuses to mix them."""

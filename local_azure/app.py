@@ -23,7 +23,10 @@ from local_azure import errors, refusals, signin
 from local_azure.admin import handle_local
 from local_azure.cloud import Cloud
 from local_azure.errors import AzureError
+from local_azure.hang_up import hang_up
 from local_azure.providers.table import TABLE
+from local_azure.retail import prices
+from local_azure.route import Match
 from local_azure.wire import Call, Reply, standard_headers
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,9 @@ async def _serve(cloud: Cloud, request: Request) -> Response:
     call = await _read(cloud, request)
     if call.path.startswith("/_local/"):
         return await handle_local(call)
+    if cloud.faults.strike("unreachable", path=call.path, method=call.method):
+        await hang_up(request)
+        return Response()
     reply = _answer(call)
     cloud.requests.append(_log_entry(call, reply))
     return _respond(call, reply)
@@ -106,8 +112,8 @@ def _answer(call: Call) -> Reply:
 
 
 def _dispatch(call: Call) -> Reply:
-    found = signin.routes.find(call.method, call.path)
-    if found and not call.path.lower().startswith("/subscriptions"):
+    found = _open_to_all(call)
+    if found:
         call.params = found.params
         return found.route.handler(call)
     call.cloud.tokens.check(call.headers.get("authorization", ""))
@@ -118,6 +124,14 @@ def _dispatch(call: Call) -> Reply:
     reply = _resource_manager(call)
     reply.headers = {**limits, **reply.headers}
     return reply
+
+
+def _open_to_all(call: Call) -> Match | None:
+    """The route of a path that needs no login: the sign-in side, the retail price list."""
+    if call.path.lower().startswith("/subscriptions"):
+        return None
+    tables = (signin.routes, prices.routes)
+    return next((match for t in tables if (match := t.find(call.method, call.path))), None)
 
 
 def _resource_manager(call: Call) -> Reply:

@@ -14,6 +14,7 @@ from local_azure.faults import Faults
 from local_azure.machines import Machines
 from local_azure.meter import Meter, Prices
 from local_azure.operations import Operations
+from local_azure.retail.items import price_list
 from local_azure.state import Store
 from local_azure.throttle import Throttle
 
@@ -54,6 +55,7 @@ class Cloud:
         self.durations = Durations.load(profile)
         self.faults = Faults(self)
         self.meter = Meter(self.store, Prices.load())
+        self.price_list = price_list(self.meter.prices, self.catalog)
         self.throttle = Throttle(self)
         self.operations = Operations(self)
         self.machines = Machines(self, folder)

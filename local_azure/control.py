@@ -54,6 +54,7 @@ class Status:
         pid: process id.
         my_address_url: answers the caller's address as plain text.
         admin_token: value of the header `x-local-admin` for `/_local/`.
+        prices_url: the retail price list, as on prices.azure.com.
     """
 
     endpoint: str
@@ -69,6 +70,7 @@ class Status:
     pid: int
     my_address_url: str
     admin_token: str
+    prices_url: str
 
 
 @dataclass(frozen=True)

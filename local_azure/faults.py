@@ -8,6 +8,7 @@ out). Faults are kept on disk like everything else. Kinds:
 - `quota`: a quota is `limit` (`region`, `family`; `cores` is the region's total).
 - `throttle`: 429 (`path` regular expression, `method`, `retry_after` in cloud seconds).
 - `error`: any refusal (`path`, `method`, `status`, `code`, `message`).
+- `unreachable`: the connection is closed without an answer (`path`, `method`).
 - `operation`: an operation hangs or fails (`operation` like `vm.start`, `resource` regular
   expression, `mode` `stuck` or `failed`, `code`, `message`).
 - `expire-tokens`: every access token given so far is refused from now on.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from local_azure.operations import Operation
     from local_azure.wire import Call
 
-KINDS = {"allocation", "sku", "quota", "throttle", "error", "operation"}
+KINDS = {"allocation", "sku", "quota", "throttle", "error", "unreachable", "operation"}
 ELSEWHERE = {"guest", "expire-tokens"}
 """Kinds that strike at once and are not kept; `admin` hands them on."""
 Fault = dict[str, Any]

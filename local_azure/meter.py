@@ -35,9 +35,12 @@ class Prices:
         return cls(tomllib.loads(text))
 
     def vm_per_hour(self, size: str, region: str) -> float:
-        """USD per hour of a running VM; unknown sizes cost nothing because none can exist."""
+        """USD per hour of a running VM; unknown sizes cost nothing because none can exist.
+
+        Rounded as the retail price list is, so that the meter charges exactly what the list says.
+        """
         factor = float(self.table["region_factor"].get(region, 1.0))
-        return float(self.table["vm_per_hour"].get(size, 0.0)) * factor
+        return round(float(self.table["vm_per_hour"].get(size, 0.0)) * factor, 6)
 
     def disk_per_hour(self, sku: str, size_gib: int) -> float:
         """USD per hour of a managed disk: the price of the smallest tier that holds it."""

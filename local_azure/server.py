@@ -205,6 +205,7 @@ def _announce(cloud: Cloud, ca_file: Path, speed: float) -> None:
         "state_dir": str(cloud.folder.resolve()),
         "speed": speed,
         "pid": os.getpid(),
+        "prices_url": cloud.url("/api/retail/prices"),
         "my_address_url": cloud.url("/_local/my-address"),
         "admin_token": identity.admin_token,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
 from local_azure.moments import iso
-from local_azure.operations import Operation, step
+from local_azure.operations import Operation
 from local_azure.providers import life
 from local_azure.providers.common import (
     DISK,
@@ -20,6 +20,7 @@ from local_azure.providers.common import (
     page,
     touch,
 )
+from local_azure.providers.settling import ends, settles
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from local_azure.cloud import Cloud
 
 routes = Routes()
+settles("disk.put")
+ends("disk.delete")
 IN_GROUP = GROUP + "/providers/Microsoft.Compute/disks"
 ONE = IN_GROUP + "/{name}"
 SKUS = ("Premium_LRS", "StandardSSD_LRS", "Standard_LRS")
@@ -100,21 +103,6 @@ def delete_disk(call: Call) -> Reply:
         raise errors.not_allowed(f"Disk {disk.name} is attached to VM {owner}.")
     life.begin_end(call.cloud, disk)
     return _begin(call, disk, "disk.delete", "delete", None)
-
-
-@step("disk.put", "done")
-def _made(cloud: Cloud, operation: Operation, at: float) -> None:
-    disk = cloud.store.get(operation.resource)
-    if disk:
-        disk.properties["provisioningState"] = "Succeeded"
-        keep(cloud, disk, at)
-
-
-@step("disk.delete", "done")
-def _gone(cloud: Cloud, operation: Operation, at: float) -> None:
-    disk = cloud.store.get(operation.resource)
-    if disk:
-        life.end(cloud, disk, at)
 
 
 def show_disk(cloud: Cloud, disk: Resource) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from local_azure.providers.common import (
 )
 from local_azure.providers.image_checks import check_source, check_unused
 from local_azure.providers.images import ONE, describe, show_image
+from local_azure.providers.settling import ends, fails, settles, succeed
 from local_azure.route import Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 routes = Routes()
+settles("image.update")
+fails("image.create")
+ends("image.delete")
 
 
 @routes.on("PUT", ONE)
@@ -134,33 +138,4 @@ def _captured(cloud: Cloud, operation: Operation, at: float) -> None:
         raise AzureError(
             409, "InternalOperationError", "An internal execution error occurred."
         ) from error
-    _succeed(cloud, image, at)
-
-
-@step("image.update", "done")
-def _updated(cloud: Cloud, operation: Operation, at: float) -> None:
-    image = cloud.store.get(operation.resource)
-    if image and image.properties["provisioningState"] == "Updating":
-        _succeed(cloud, image, at)
-
-
-def _succeed(cloud: Cloud, image: Resource, at: float) -> None:
-    image.properties["provisioningState"] = "Succeeded"
-    image.hidden["changed"] = at
-    keep(cloud, image, at)
-
-
-@step("image.create", "failed")
-@step("image.update", "failed")
-def _failed(cloud: Cloud, operation: Operation, at: float) -> None:
-    image = cloud.store.get(operation.resource)
-    if image:
-        image.properties["provisioningState"] = "Failed"
-        keep(cloud, image, at)
-
-
-@step("image.delete", "done")
-def _gone(cloud: Cloud, operation: Operation, at: float) -> None:
-    image = cloud.store.get(operation.resource)
-    if image:
-        life.end(cloud, image, at)
+    succeed(cloud, image, at)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
-from local_azure.operations import Operation, step
+from local_azure.operations import Operation
 from local_azure.providers import life
 from local_azure.providers.common import (
     check_preconditions,
@@ -19,6 +19,7 @@ from local_azure.providers.common import (
     page,
     touch,
 )
+from local_azure.providers.settling import ends, settles
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Show = Callable[["Cloud", Resource], dict[str, Any]]
 Fill = Callable[[Call, Resource], None]
 Refuse = Callable[["Cloud", Resource], None]
+settles("network.put")
+ends("network.delete")
 
 
 def serve(kind: str, fill: Fill, show: Show, refuse_delete: Refuse) -> Routes:
@@ -108,30 +111,6 @@ def begin(call: Call, resource: Resource, kind: str, status: int, body: Any) -> 
     took = call.cloud.durations.of("network", "delete" if kind.endswith("delete") else "create")
     operation = Operation(kind, resource.id, resource.location, now, [(now + took, "done")])
     return operation_reply(call, call.cloud.operations.begin(operation), status, body)
-
-
-@step("network.put", "done")
-def _settled(cloud: Cloud, operation: Operation, at: float) -> None:
-    resource = cloud.store.get(operation.resource)
-    if resource and resource.properties["provisioningState"] == "Updating":
-        resource.properties["provisioningState"] = "Succeeded"
-        touch(resource)
-        keep(cloud, resource, at)
-
-
-@step("network.put", "failed")
-def _failed(cloud: Cloud, operation: Operation, at: float) -> None:
-    resource = cloud.store.get(operation.resource)
-    if resource:
-        resource.properties["provisioningState"] = "Failed"
-        keep(cloud, resource, at)
-
-
-@step("network.delete", "done")
-def _gone(cloud: Cloud, operation: Operation, at: float) -> None:
-    resource = cloud.store.get(operation.resource)
-    if resource:
-        life.end(cloud, resource, at)
 
 
 def reference(call: Call, holder: Resource, given: Any, kind: str) -> dict[str, Any] | None:

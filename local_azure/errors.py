@@ -89,6 +89,27 @@ def resource_not_found(kind: str, name: str, group: str) -> AzureError:
     )
 
 
+def parent_not_found(kind: str, parent: str) -> AzureError:
+    """What a new nested resource shall stand in does not exist (`kind` without its namespace)."""
+    return gateway(
+        404,
+        "ParentResourceNotFound",
+        f"Failed to perform 'write' on resource(s) of type '{kind}', because the parent resource "
+        f"'{parent}' could not be found.",
+    )
+
+
+def has_nested(children: list[str]) -> AzureError:
+    """A resource is not deleted before those in it (`children`: type and names of each)."""
+    return AzureError(
+        409,
+        "CannotDeleteResource",
+        "Cannot delete resource while nested resources exist. Some existing nested resource IDs "
+        f"include: '{', '.join(children)}'. Please delete all nested resources before deleting "
+        "this resource.",
+    )
+
+
 def subscription_not_found(name: str) -> AzureError:
     """The subscription is not one of the caller's."""
     return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 VM = "Microsoft.Compute/virtualMachines"
 IMAGE = "Microsoft.Compute/images"
+VERSION = "Microsoft.Compute/galleries/images/versions"
+DISKS, IMAGES = "disks", "images"
+"""Folders of content; `source` of an image names one of them."""
 SSH = 22
 """The port that security rules speak of; guests listen on the cloud's own SSH port instead."""
 Work = Callable[[], Awaitable[None]]
@@ -75,7 +78,7 @@ class Machines:
 
     def disk_folder(self, disk: Resource) -> Path:
         """Where a managed disk's files are."""
-        return self._folder / "disks" / str(disk.hidden["guid"])
+        return self._folder / DISKS / str(disk.hidden["guid"])
 
     def fill_disk(self, disk: Resource) -> None:
         """A new disk gets what its image holds; its VM's first power-on waits for it."""
@@ -86,10 +89,13 @@ class Machines:
 
         self._enqueue(disk.hidden["used_by"], work)
 
-    def capture(self, disk: Resource, image: Resource) -> None:
-        """Copy a disk that nothing writes to into an image, after all that its VM was told."""
-        guid, host = image.hidden["guid"], self._host()
-        source, target = self.disk_folder(disk), self._image_folder(guid)
+    def capture(self, image: Resource) -> None:
+        """Copy a disk that nothing writes to, or another image, into an image.
+
+        Comes after all that the disk's VM was told.
+        """
+        guid, origin, host = image.hidden["guid"], image.hidden["source"], self._host()
+        source, target = self._folder / origin["folder"] / origin["guid"], self._image_folder(guid)
 
         async def work() -> None:
             try:
@@ -99,7 +105,7 @@ class Machines:
                 self._captured[guid] = error
             self._cloud.operations.wake(image.id)
 
-        self._enqueue(disk.hidden.get("used_by", ""), work)
+        self._enqueue(origin["used_by"], work)
 
     def is_captured(self, image: Resource) -> bool:
         """Whether a capture has ended, well or not."""
@@ -134,9 +140,10 @@ class Machines:
 
     def resume_all(self) -> None:
         """After a restart: copies are made again, VMs that had power go on with the same boot."""
-        for image in self._cloud.store.find_all(IMAGE):
-            if image.properties["provisioningState"] == "Creating":
-                self.capture(Resource("", "", {}, image.hidden["source"]), image)
+        for image in (*self._cloud.store.find_all(IMAGE), *self._cloud.store.find_all(VERSION)):
+            is_new = image.properties["provisioningState"] == "Creating"
+            if is_new and "used_bytes" not in image.hidden:
+                self.capture(image)
         for vm in self._cloud.store.find_all(VM):
             if vm.hidden.get("boot"):
                 self.power_on(vm)
@@ -186,7 +193,7 @@ class Machines:
         return self.host
 
     def _image_folder(self, guid: str) -> Path:
-        return self._folder / "images" / guid
+        return self._folder / IMAGES / guid
 
     def _os_disk(self, vm: Resource) -> Resource:
         disk = self._cloud.store.get(vm.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])

@@ -14,9 +14,11 @@ OBJECTS = {
     "properties", "hardwareProfile", "storageProfile", "imageReference", "osDisk", "managedDisk",
     "osProfile", "linuxConfiguration", "ssh", "networkProfile", "creationData", "addressSpace",
     "networkSecurityGroup", "subnet", "publicIPAddress", "sourceVirtualMachine", "securityProfile",
+    "publishingProfile", "safetyProfile", "source", "osDiskImage", "identifier",
 }  # fmt: skip
 LISTS_OF_OBJECTS = {
     "networkInterfaces", "subnets", "ipConfigurations", "securityRules", "publicKeys", "dataDisks",
+    "targetRegions",
 }  # fmt: skip
 LISTS = LISTS_OF_OBJECTS | {
     "addressPrefixes", "zones", "sourcePortRanges", "destinationPortRanges",
@@ -25,7 +27,7 @@ LISTS = LISTS_OF_OBJECTS | {
 TEXTS = {
     "vmSize", "adminUsername", "computerName", "customData", "createOption", "deleteOption",
     "addressPrefix", "keyData", "id", "direction", "access", "protocol", "hyperVGeneration",
-    "securityType",
+    "securityType", "virtualMachineId", "osType", "osState", "publisher", "offer", "endOfLifeDate",
 }  # fmt: skip
 WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
 AS_GIVEN = "tags"

@@ -51,7 +51,7 @@ COMPUTE = [
     ("GET", MACHINE + r"/[^/]+(/instanceView)?", "LowCostGet", VM_GET),
     ("PUT|PATCH|DELETE", r".*/Microsoft\.Compute/images/[^/]+", "CreateImages", IMAGE_WRITE),
     ("GET", r".*/Microsoft\.Compute/images(/[^/]+)?", "GetImages", IMAGE_GET),
-    ("GET", r".*/locations/[^/]+/(Disk)?Operations/[^/]+", "GetOperation", VM_POLL),
+    ("GET", r".*/locations/[^/]+/(Disk|caps)?Operations/[^/]+", "GetOperation", VM_POLL),
     ("GET", r".*/locations/[^/]+/usages", "GetSubscriptionInfo", VM_LIST),
     ("PUT|PATCH|DELETE", r".*/Microsoft\.Compute/disks/[^/]+", "CreateUpdateDisks", VM_LIST),
     ("GET", r".*/Microsoft\.Compute/disks(/[^/]+)?", "LowCostGet", VM_LIST),

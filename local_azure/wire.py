@@ -99,10 +99,16 @@ class Call:
         return found
 
     def resource_id(self, kind: str) -> str:
-        """The id that the path names, for a resource of type `kind`."""
+        """The id that the path names, for a resource of type `kind`.
+
+        Of a nested type's path a shorter type names the parent.
+        """
+        namespace, *types = kind.split("/")
+        names = [self.params[n] for n in self.params if n not in ("subscription", "group")]
+        own = "/".join(f"{kind}/{name}" for kind, name in zip(types, names, strict=False))
         return (
             f"/subscriptions/{self.params['subscription']}/resourceGroups/{self.params['group']}"
-            f"/providers/{kind}/{self.params['name']}"
+            f"/providers/{namespace}/{own}"
         )
 
     def find(self, kind: str) -> Resource | None:
@@ -117,7 +123,9 @@ class Call:
         """
         found = self.find(kind)
         if found is None:
-            raise errors.resource_not_found(kind, self.params["name"], self.params["group"])
+            path, _, name = self.resource_id(kind).rpartition("/")
+            kind = path.rpartition("/providers/")[2]
+            raise errors.resource_not_found(kind, name, self.params["group"])
         return found
 
     def url(self, path: str, **query: str) -> str:

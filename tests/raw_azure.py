@@ -115,9 +115,14 @@ class Group:
     """
 
     def __init__(self, azure: RawAzure, name: str, location: str = "eastus") -> None:
-        self.azure, self.name, self.location = azure, name, location
+        self.azure, self.name, self.location, self.home = azure, name, location, location
         self.path = f"/resourceGroups/{name}"
         azure.do("PUT", self.path, {"location": location})
+
+    @property
+    def suffix(self) -> str:
+        """What sets names apart outside the region that the group began with."""
+        return "" if self.location == self.home else f"-{self.location}"
 
     def network(self, kind: str, name: str) -> str:
         """Path of a network resource."""
@@ -136,12 +141,12 @@ class Group:
         return answer.json()
 
     def subnet(self) -> str:
-        """Id of the group's subnet, made when missing."""
+        """Id of the group's subnet in its region, made when missing."""
         body = {
             "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
             "subnets": [{"name": "default", "properties": {"addressPrefix": "10.0.0.0/24"}}],
         }
-        network = self.put(self.network("virtualNetworks", "net"), body)
+        network = self.put(self.network("virtualNetworks", "net" + self.suffix), body)
         return f"{network['id']}/subnets/default"
 
     def address(self, name: str) -> str:

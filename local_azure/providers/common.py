@@ -12,6 +12,7 @@ from local_azure.errors import AzureError
 from local_azure.meter import BILLED_POWER
 from local_azure.operations import FAILED, RUNNING, Operation
 from local_azure.pace import poll_headers
+from local_azure.providers.replication import replicas_stored
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
 
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 VM = "Microsoft.Compute/virtualMachines"
 DISK = "Microsoft.Compute/disks"
 IMAGE = "Microsoft.Compute/images"
+GALLERY = "Microsoft.Compute/galleries"
+DEFINITION = "Microsoft.Compute/galleries/images"
+VERSION = "Microsoft.Compute/galleries/images/versions"
 NIC = "Microsoft.Network/networkInterfaces"
 ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 
+SEGMENTS = {"disk": "DiskOperations", "gallery": "capsOperations", "version": "capsOperations"}
+"""Where Microsoft.Compute shows operations of a kind that stand apart."""
 PAGE = 50
 """Items on a page; small enough that a big pool sees `nextLink`."""
 MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 50, 512, 256
@@ -170,6 +176,9 @@ def _rate(cloud: Cloud, resource: Resource) -> float | None:
         return prices.disk_per_hour(resource.body["sku"]["name"], properties["diskSizeGB"])
     if resource.type == IMAGE:
         return prices.image_per_hour(resource.hidden.get("used_bytes", 0))
+    if resource.type == VERSION:
+        used = resource.hidden.get("used_bytes", 0)
+        return prices.image_per_hour(used) * replicas_stored(resource)
     if resource.type == ADDRESS:
         return prices.address_per_hour()
     return None
@@ -211,7 +220,7 @@ def operation_reply(call: Call, operation: Operation, status: int, body: Any = N
     kind = operation.kind.partition(".")[0]
     base = f"/subscriptions/{call.cloud.identity.subscription_id}/providers/"
     place = f"{base}{_namespace(kind)}/locations/{operation.location}"
-    segment = "DiskOperations" if kind == "disk" else "operations"
+    segment = SEGMENTS.get(kind, "operations")
     headers = {"azure-asyncoperation": call.url(f"{place}/{segment}/{operation.id}")}
     if kind != "disk":
         headers["azure-asyncnotification"] = "Enabled"

@@ -7,11 +7,16 @@ azure-docs#74849 (generation), packer#13189 (Trusted Launch).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from local_azure import errors
 from local_azure.errors import AzureError
 from local_azure.providers.common import VM
 from local_azure.state import Resource
 from local_azure.wire import Call
+
+if TYPE_CHECKING:
+    from local_azure.cloud import Cloud
 
 CREATE = "Create Image"
 GENERATIONS = {"V1": "Gen1", "V2": "Gen2"}
@@ -25,12 +30,7 @@ def check_source(call: Call, location: str) -> tuple[Resource, Resource]:
         AzureError: it is not there, not in the image's region, or not fit to be captured.
     """
     vm = _named(call, location)
-    if vm.properties["provisioningState"] == "Deleting":
-        raise errors.not_allowed(
-            f"Operation '{CREATE}' is not allowed on VM '{vm.name}' since the VM is marked for "
-            "deletion. You can only retry the Delete operation (or wait for an ongoing one to "
-            "complete)."
-        )
+    check_staying(CREATE, "VM", vm)
     _check_generation(call, vm)
     security = str((vm.properties.get("securityProfile") or {}).get("securityType", ""))
     if security.lower() in SECURED:
@@ -42,10 +42,31 @@ def check_source(call: Call, location: str) -> tuple[Resource, Resource]:
         raise errors.not_allowed(
             f"The operation '{CREATE}' requires the Virtual Machine '{vm.name}' to be Generalized."
         )
-    disk = call.cloud.store.get(vm.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
+    return vm, os_disk(call.cloud, vm)
+
+
+def check_staying(operation: str, word: str, resource: Resource) -> None:
+    """A resource is not on its way out.
+
+    Args:
+        operation: what is asked for, as Azure calls it.
+        word: what Azure calls such a resource.
+        resource: what it is asked of.
+    """
+    if resource.properties["provisioningState"] == "Deleting":
+        raise errors.not_allowed(
+            f"Operation '{operation}' is not allowed on {word} '{resource.name}' since the {word} "
+            "is marked for deletion. You can only retry the Delete operation (or wait for an "
+            "ongoing one to complete)."
+        )
+
+
+def os_disk(cloud: Cloud, vm: Resource) -> Resource:
+    """The OS disk of a VM."""
+    disk = cloud.store.get(vm.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
     if disk is None:
         raise RuntimeError(f"{vm.id} has no OS disk")
-    return vm, disk
+    return disk
 
 
 def _named(call: Call, location: str) -> Resource:
@@ -86,15 +107,18 @@ def _check_generation(call: Call, vm: Resource) -> None:
 
 def check_unused(call: Call, image: Resource) -> None:
     """No VM is just being made from the image; those that were made before don't count."""
-    own = image.id.lower()
-    users = [
-        vm.name
-        for vm in call.cloud.store.find_all(VM)
-        if vm.properties["provisioningState"] == "Creating"
-        and vm.properties["storageProfile"]["imageReference"].get("id", "").lower() == own
-    ]
+    users = [vm.name for vm in coming_from(call.cloud, image.id)]
     if users:
         raise errors.not_allowed(
             "Operation 'Delete Image' is not allowed since the Virtual Machines "
             f"'{', '.join(users)}' are being provisioned using the Image '{image.name}'."
         )
+
+
+def coming_from(cloud: Cloud, image_id: str) -> list[Resource]:
+    """The VMs that are just being made from an image."""
+    return [
+        vm
+        for vm in cloud.store.find_all(VM)
+        if vm.properties["provisioningState"] == "Creating" and vm.hidden.get("image") == image_id
+    ]

@@ -7,13 +7,12 @@ VMs only; from disks, snapshots and blobs the local Azure refuses to make them.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from local_azure import errors
 from local_azure.errors import AzureError
-from local_azure.operations import Operation, ready, step
-from local_azure.providers import life
+from local_azure.operations import Operation, step
+from local_azure.providers import capture, life
 from local_azure.providers.common import (
     IMAGE,
     check_preconditions,
@@ -34,8 +33,8 @@ from local_azure.wire import Call, Reply
 if TYPE_CHECKING:
     from local_azure.cloud import Cloud
 
-log = logging.getLogger(__name__)
 routes = Routes()
+capture.awaits("image.create", "done")
 settles("image.update")
 fails("image.create")
 ends("image.delete")
@@ -54,15 +53,10 @@ def put_image(call: Call) -> Reply:
     image = existing or new_resource(call, IMAGE)
     vm, disk = check_source(call, image.location)
     describe(image, vm, disk, call.properties)
-    image.hidden["source"] = {
-        "guid": disk.hidden["guid"],
-        "used_by": disk.hidden["used_by"],
-        "disk_gib": disk.properties["diskSizeGB"],
-        "os_version": vm.hidden["os_version"],
-    }
+    image.hidden["source"] = capture.of_vm(vm, disk)
     touch(image)
     keep(call.cloud, image)
-    call.cloud.machines.capture(disk, image)
+    call.cloud.machines.capture(image)
     return _begin(call, image, "create", 200 if existing else 201)
 
 
@@ -90,7 +84,7 @@ def delete_image(call: Call) -> Reply:
 
 def _is_empty(image: Resource) -> bool:
     """Whether a capture failed: the same PUT tries again."""
-    return image.properties["provisioningState"] == "Failed" and "used_bytes" not in image.hidden
+    return image.properties["provisioningState"] == "Failed" and not capture.has_content(image)
 
 
 def _update(call: Call, image: Resource) -> Reply:
@@ -120,22 +114,9 @@ def _begin(call: Call, image: Resource, action: str, status: int) -> Reply:
     return operation_reply(call, call.cloud.operations.begin(operation), status, body)
 
 
-@ready("image.create", "done")
-def _is_captured(cloud: Cloud, operation: Operation) -> bool:
-    image = cloud.store.get(operation.resource)
-    return image is None or cloud.machines.is_captured(image)
-
-
 @step("image.create", "done")
 def _captured(cloud: Cloud, operation: Operation, at: float) -> None:
     image = cloud.store.get(operation.resource)
-    if image is None:
-        return
-    try:
-        image.hidden["used_bytes"] = cloud.machines.captured_bytes(image)
-    except OSError as error:
-        log.error("%s: %s", image.id, error)  # noqa: TRY400 # the reason is enough
-        raise AzureError(
-            409, "InternalOperationError", "An internal execution error occurred."
-        ) from error
-    succeed(cloud, image, at)
+    if image:
+        capture.conclude(cloud, image)
+        succeed(cloud, image, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local_azure.providers.common import ADDRESS, DISK, IMAGE, NIC, VM, forget, keep
+from local_azure.providers.common import ADDRESS, DISK, IMAGE, NIC, VERSION, VM, forget, keep
 from local_azure.state import Resource
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def end(cloud: Cloud, resource: Resource, at: float) -> None:
         cloud.machines.wipe_temp_disk(resource)
     if resource.type == DISK:
         cloud.machines.remove_disk(resource)
-    if resource.type == IMAGE:
+    if resource.type in (IMAGE, VERSION):
         cloud.machines.remove_image(resource)
     if resource.type == NIC:
         release_addresses(cloud, resource)

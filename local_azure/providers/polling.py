@@ -15,7 +15,12 @@ COMPUTE = SUBSCRIPTION + "/providers/Microsoft.Compute/locations/{location}"
 NETWORK = SUBSCRIPTION + "/providers/Microsoft.Network/locations/{location}"
 
 
-@routes.on("GET", COMPUTE + "/operations/{operation}", COMPUTE + "/DiskOperations/{operation}")
+@routes.on(
+    "GET",
+    COMPUTE + "/operations/{operation}",
+    COMPUTE + "/DiskOperations/{operation}",
+    COMPUTE + "/capsOperations/{operation}",
+)
 def poll_compute(call: Call) -> Reply:
     """Status of a compute operation; with `monitor=true` its result."""
     operation = _find(call)

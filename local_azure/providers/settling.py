@@ -40,6 +40,11 @@ def succeed(cloud: Cloud, resource: Resource, at: float) -> None:
     _settle(cloud, resource, at, "Succeeded")
 
 
+def fail(cloud: Cloud, resource: Resource, at: float) -> None:
+    """What was asked of a resource did not come about."""
+    _settle(cloud, resource, at, "Failed")
+
+
 def _settle(cloud: Cloud, resource: Resource, at: float, state: str) -> None:
     resource.properties["provisioningState"] = state
     resource.hidden["changed"] = at
@@ -57,7 +62,7 @@ def _done(cloud: Cloud, operation: Operation, at: float) -> None:
 def _failed(cloud: Cloud, operation: Operation, at: float) -> None:
     resource = cloud.store.get(operation.resource)
     if resource:
-        _settle(cloud, resource, at, "Failed")
+        fail(cloud, resource, at)
 
 
 def _gone(cloud: Cloud, operation: Operation, at: float) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from local_azure.providers import (
     addresses,
     disks,
+    galleries,
+    gallery_versions,
     groups,
     image_write,
     images,
@@ -35,6 +37,8 @@ for _module in (
     disks,
     images,
     image_write,
+    galleries,
+    gallery_versions,
     skus,
     networks,
     security_groups,

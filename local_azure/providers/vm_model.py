@@ -91,7 +91,7 @@ def make_disk(call: Call, vm: Resource, given: Json, size_gib: int) -> Resource:
 
 
 def link_image(disk: Resource, source: Source) -> None:
-    """A disk from a managed image: it names the image, and begins with the image's content."""
+    """A disk from somebody's image names it, and begins with its content."""
     if source.image:
         disk.properties["creationData"]["imageReference"] = {"id": source.image.id}
         disk.hidden["origin"] = source.image.hidden["guid"]

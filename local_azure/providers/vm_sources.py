@@ -1,4 +1,4 @@
-"""What a new VM's OS disk is copied from: a platform image or a managed image, with the refusals.
+"""What a new VM's OS disk is copied from: a platform, managed or gallery image, with the refusals.
 
 Messages for managed images are from azure-docs#53728 (region), azure-cli#27975 (Trusted Launch) and
 the published list of common error messages.
@@ -12,8 +12,10 @@ from typing import Any
 from local_azure import errors
 from local_azure.catalog import IMAGE_GIB
 from local_azure.errors import AzureError
+from local_azure.providers import capture
 from local_azure.providers.common import IMAGE
-from local_azure.providers.image_checks import SECURED
+from local_azure.providers.image_checks import SECURED, check_staying
+from local_azure.providers.vm_versions import IN_GALLERY, find_version
 from local_azure.state import Resource
 from local_azure.wire import Call
 
@@ -29,7 +31,7 @@ class Source:
         generation: Hyper-V generation.
         os_version: Ubuntu's.
         disk_gib: size of the disk in it.
-        image: the managed image, None for a platform image.
+        image: the managed image or gallery image version, None for a platform image.
     """
 
     reference: Json
@@ -56,9 +58,11 @@ def find_source(call: Call, given: Json, vm: Resource) -> Source:
     if option != "FromImage" or storage.get("dataDisks"):
         raise errors.invalid_parameter(
             "storageProfile",
-            "The local Azure makes OS disks from platform images and managed images only, and no "
+            "The local Azure makes OS disks from platform, managed and gallery images only, and no "
             "data disks.",
         )
+    if IN_GALLERY in str(reference.get("id", "")).lower():
+        return _gallery(call, given, str(reference["id"]), vm)
     if reference.get("id"):
         return _managed(call, given, str(reference["id"]), vm)
     return _platform(call, reference)
@@ -109,6 +113,22 @@ def _managed(call: Call, given: Json, image_id: str, vm: Resource) -> Source:
             target="imageReference",
         )
     _check_usable(image, vm)
+    _check_security(given)
+    return _from(image, {"id": image.id})
+
+
+def _gallery(call: Call, given: Json, image_id: str, vm: Resource) -> Source:
+    version = find_version(call.cloud, image_id, vm.location)
+    _check_security(given)
+    return _from(version, {"id": image_id, "exactVersion": version.name})
+
+
+def _from(image: Resource, reference: Json) -> Source:
+    kept = image.hidden["source"]
+    return Source(reference, kept["generation"], kept["os_version"], kept["disk_gib"], image)
+
+
+def _check_security(given: Json) -> None:
     security = str((given.get("securityProfile") or {}).get("securityType", ""))
     if security.lower() in SECURED:
         raise AzureError(
@@ -118,19 +138,11 @@ def _managed(call: Call, given: Json, image_id: str, vm: Resource) -> Source:
             "Trusted Launch Supported Gen2 OS Image. For more information, see "
             "https://aka.ms/TrustedLaunch-FAQ.",
         )
-    kept = image.hidden["source"]
-    generation = image.properties["hyperVGeneration"]
-    return Source({"id": image.id}, generation, kept["os_version"], kept["disk_gib"], image)
 
 
 def _check_usable(image: Resource, vm: Resource) -> None:
-    if image.properties["provisioningState"] == "Deleting":
-        raise errors.not_allowed(
-            f"Operation 'Create VM' is not allowed on Image '{image.name}' since the Image is "
-            "marked for deletion. You can only retry the Delete operation (or wait for an ongoing "
-            "one to complete)."
-        )
-    if "used_bytes" not in image.hidden:
+    check_staying("Create VM", "Image", image)
+    if not capture.has_content(image):
         raise errors.not_allowed(
             f"The resource '{vm.name}' cannot be created from Image '{image.name}' until Image has "
             "been successfully created."

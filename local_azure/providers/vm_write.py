@@ -9,6 +9,7 @@ from local_azure.errors import AzureError
 from local_azure.operations import Operation
 from local_azure.providers import life, vm_checks, vm_sources
 from local_azure.providers.common import (
+    IMAGE,
     VM,
     check_preconditions,
     check_same_location,
@@ -18,6 +19,7 @@ from local_azure.providers.common import (
     operation_reply,
     touch,
 )
+from local_azure.providers.image_checks import coming_from
 from local_azure.providers.vm_model import Json, fill, link_image, make_disk, show_os_disk
 from local_azure.providers.vm_power import WEAK, take_turn
 from local_azure.providers.vm_states import set_state, switch_off
@@ -28,6 +30,8 @@ from local_azure.state import Resource
 from local_azure.wire import Call, Reply
 
 routes = Routes()
+MOST_FROM_ONE_IMAGE = 20
+"""VMs that one managed image brings up at once (Azure's capture page)."""
 
 
 @routes.on("PUT", ONE)
@@ -95,6 +99,7 @@ def _create(call: Call) -> Reply:
     fill(vm, given, size, source)
     vm.properties["storageProfile"]["osDisk"] = show_os_disk(storage.get("osDisk") or {}, disk)
     vm.hidden |= {
+        "image": source.image.id if source.image else None,
         "custom_data": profile.get("customData"),
         "generation": source.generation,
         "os_version": source.os_version,
@@ -138,7 +143,36 @@ def _begin_create(call: Call, vm: Resource) -> Operation:
         (now + took.of("vm", "create"), "done"),
     ]
     data = {"ssh_open_at": now + took.of("vm", "create_ssh_open"), "power_before": None}
-    return call.cloud.operations.begin(Operation("vm.create", vm.id, vm.location, now, steps, data))
+    operation = Operation("vm.create", vm.id, vm.location, now, steps, data)
+    if _is_crowded(call, vm):
+        _time_out(call, operation)
+    return call.cloud.operations.begin(operation)
+
+
+def _is_crowded(call: Call, vm: Resource) -> bool:
+    """Whether too many VMs are just being made from the VM's managed image.
+
+    Documented: more than 20 at once may end in provisioning timeouts, as they all read one VHD.
+    Galleries are spared: they have replicas.
+    """
+    image = call.cloud.store.get(vm.hidden.get("image") or "")
+    if image is None or image.type != IMAGE:
+        return False
+    others = [other for other in coming_from(call.cloud, image.id) if other.id != vm.id]
+    return len(others) >= MOST_FROM_ONE_IMAGE
+
+
+def _time_out(call: Call, operation: Operation) -> None:
+    """The VM runs and bills, but its OS does not report in time; it may still come up later."""
+    due = operation.started + call.cloud.durations.of("vm", "provisioning_timeout")
+    operation.steps[-1] = (due, "done")
+    operation.data["ssh_open_at"] = due
+    name = operation.resource.rpartition("/")[2]
+    operation.failure = {
+        "code": "OSProvisioningTimedOut",
+        "message": f"OS Provisioning for VM '{name}' did not finish in the allotted time. The VM "
+        "may still finish provisioning successfully. Please check provisioning state later.",
+    }
 
 
 def _update(call: Call, vm: Resource) -> Reply:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from image_lab import V2, begin_from, capture, generalized_vm, image_path, refusal, source
 from raw_azure import Group
 
 DAY = 86_400.0
 MONTH_HOURS = 730
 UBUNTU_GIB = 2.2
-V2 = {"hyperVGeneration": "V2"}
 NOT_GENERALIZED = (
     "The operation 'Create Image' requires the Virtual Machine 'box' to be Generalized."
 )
@@ -23,45 +23,6 @@ TRUSTED_LAUNCH = (
     "Creation of managed images are not supported for virtual machine with TrustedLaunch security "
     "type."
 )
-
-
-def image_path(group: Group, name: str) -> str:
-    return f"{group.path}/providers/Microsoft.Compute/images/{name}"
-
-
-def generalized_vm(group: Group, name: str, **more: Any) -> str:
-    """Path of a VM that is deallocated and generalized."""
-    body = group.vm_body(group.nic(f"{name}-nic")) | more
-    group.put(group.vm(name), body)
-    group.azure.advance(600)
-    for action in ("deallocate", "generalize"):
-        assert group.azure.call("POST", f"{group.vm(name)}/{action}").is_success
-        group.azure.advance(60)
-    return group.vm(name)
-
-
-def source(group: Group, vm: str) -> dict[str, Any]:
-    return {"sourceVirtualMachine": {"id": f"{group.azure.subscription}{vm}"}}
-
-
-def capture(group: Group, vm: str, name: str, **fields: Any) -> Any:
-    """The captured image."""
-    group.put(image_path(group, name), source(group, vm) | V2, **fields)
-    group.azure.advance(60)
-    return group.azure.get(image_path(group, name))
-
-
-def begin_from(group: Group, image: str, name: str, **os_disk: Any) -> Any:
-    """Begin to create a VM from an image; the answer."""
-    body = group.vm_body(group.nic(f"{name}-nic"))
-    body["storageProfile"]["imageReference"] = {"id": image}
-    body["storageProfile"]["osDisk"] |= os_disk
-    return group.azure.call("PUT", group.vm(name), {"location": group.location, "properties": body})
-
-
-def refusal(answer: Any) -> tuple[int, str, str]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["message"]
 
 
 def test_image_is_listed_tagged_and_deleted(group: Group) -> None:
@@ -234,3 +195,13 @@ def test_an_image_never_gets_another_source(group: Group) -> None:
     request = {"location": group.location, "properties": source(group, second) | V2}
     answer = group.azure.call("PUT", image_path(group, "golden"), request)
     assert refusal(answer)[:2] == (409, "PropertyChangeNotAllowed")
+
+
+def test_vms_beyond_twenty_at_once_from_a_managed_image_time_out(group: Group) -> None:
+    image = capture(group, generalized_vm(group, "box"), "golden")
+    begun = [begin_from(group, image["id"], f"vm{n}") for n in range(21)]
+    group.azure.advance(1300)
+    ended = [group.azure.wait(answer) for answer in begun]
+    assert [document["status"] for document in ended] == ["Succeeded"] * 20 + ["Failed"]
+    assert ended[20]["error"]["code"] == "OSProvisioningTimedOut"
+    assert group.states("vm20")[-1] == "PowerState/running"  # and is billed

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from az_cli import Az, NoAzError, Result, World, find_az
+from image_lab import Gallery, generalized_vm
 from raw_azure import RawAzure
 
 from local_azure.control import Status
@@ -199,6 +200,27 @@ def test_image_is_created_from_a_vm_listed_shown_tagged_and_deleted(world: World
     assert image("update", "-n", "golden", "--tags", "b=2").code == 0
     assert image("delete", "-n", "golden").code == 0
     assert image("show", "-n", "golden").code == NOT_FOUND
+
+
+def test_gallery_is_listed_and_its_versions_shown(world: World) -> None:
+    gallery = Gallery(world.group)
+    gallery.publish(generalized_vm(world.group, "published"), "westus2")
+    inside = f"-g demo -r g{world.group.name}"
+    version = f"{inside} -i golden -e 1.0.0"
+    galleries, definitions, versions, shown = world.az.at_once(
+        [
+            "sig list -o table",
+            f"sig image-definition list {inside} -o table",
+            f"sig image-version list {inside} -i golden -o table",
+            f"sig image-version show {version} --expand ReplicationStatus",
+        ]
+    )
+    assert [row[1] for row in galleries.rows[1:]] == ["gdemo"]
+    assert "golden" in definitions.rows[1]
+    assert "1.0.0" in versions.rows[1]
+    status = shown.document["replicationStatus"]
+    assert status["aggregatedState"] == "Completed"
+    assert [entry["region"] for entry in status["summary"]] == ["East US", "West US 2"]
 
 
 def sorted_row(table: Result, name: str) -> list[str]:

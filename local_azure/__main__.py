@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local_azure import control
 from local_azure.hosts import KINDS
+from local_azure.spans import seconds_of
 
 DEFAULT_SPEED = 60.0
 PROCESS = ("serve", "start", "stop", "status", "reset")
@@ -20,7 +21,9 @@ BESIDE = ("meter", "clock", "faults", "requests")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _read_advance(parser, options)
     if not options.speed > 0:
         return _fail(f"--speed {options.speed:g} is not above 0")
     try:
@@ -29,6 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     except ValueError as error:
         return _fail(f"{options.value!r} cannot be used: {error}")
+
+
+def _read_advance(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """`clock advance 14d` says the same as `clock 14d`."""
+    if options.command == "clock" and options.value == "advance":
+        if options.span is None:
+            parser.error("clock advance: by how much? Like 90m, 2h or 14d")
+        options.value = options.span
+    elif options.span is not None:
+        parser.error(f"unrecognized argument: {options.span}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -56,7 +69,7 @@ def _ask(options: argparse.Namespace) -> None:
     path, body = f"/_local/{options.command}", None
     method = "GET" if options.value is None else "POST"
     if options.command == "clock" and options.value is not None:
-        body = {"advance": float(options.value)}
+        body = {"advance": seconds_of(options.value)}
     elif options.command == "faults" and options.value == "clear":
         method = "DELETE"
     elif options.value is not None:
@@ -99,8 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "value",
         nargs="?",
-        help="of clock: seconds to advance by; of faults: a JSON object, or `clear`",
+        help="of clock: `advance`; of faults: a JSON object, or `clear`",
     )
+    parser.add_argument("span", nargs="?", help="of clock advance: seconds, or like 90m, 2h, 14d")
     parser.add_argument("--state", type=Path, required=True, help="state folder")
     parser.add_argument("--port", type=int, help="HTTPS port; a free one by default")
     parser.add_argument("--ssh-port", type=int, help="SSH port of the guests; likewise")

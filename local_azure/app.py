@@ -24,6 +24,7 @@ from local_azure.admin import handle_local
 from local_azure.cloud import Cloud
 from local_azure.errors import AzureError
 from local_azure.hang_up import hang_up
+from local_azure.providers import registration
 from local_azure.providers.table import TABLE
 from local_azure.retail import prices
 from local_azure.route import Match
@@ -137,6 +138,7 @@ def _open_to_all(call: Call) -> Match | None:
 def _resource_manager(call: Call) -> Reply:
     if not API_VERSION.fullmatch(call.api_version):
         raise refusals.bad_api_version(call)
+    registration.check(call)
     found = TABLE.find("GET" if call.method == "HEAD" else call.method, call.path)
     if found is None:
         log.warning("not served: %s %s", call.method, call.path)

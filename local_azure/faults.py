@@ -11,6 +11,7 @@ out). Faults are kept on disk like everything else. Kinds:
 - `unreachable`: the connection is closed without an answer (`path`, `method`).
 - `operation`: an operation hangs or fails (`operation` like `vm.start`, `resource` regular
   expression, `mode` `stuck` or `failed`, `code`, `message`).
+- `schedule`: a scheduled action is refused in its VM's result (`resource`, `code`, `message`).
 - `expire-tokens`: every access token given so far is refused from now on.
 - `guest`: trouble inside a VM (`vm` name, `fault` of `guests/simulated/faults.py`).
 """
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from local_azure.operations import Operation
     from local_azure.wire import Call
 
-KINDS = {"allocation", "sku", "quota", "throttle", "error", "unreachable", "operation"}
+KINDS = {"allocation", "sku", "quota", "throttle", "error", "unreachable", "operation", "schedule"}
 ELSEWHERE = {"guest", "expire-tokens"}
 """Kinds that strike at once and are not kept; `admin` hands them on."""
 Fault = dict[str, Any]

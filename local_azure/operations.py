@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local_azure.cloud import Cloud
 
 RUNNING, SUCCEEDED, FAILED, CANCELED = "InProgress", "Succeeded", "Failed", "Canceled"
+SOON_SECONDS = 3600.0
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Operation:
 
     Attributes:
         kind: registered name, e.g. `vm.start`.
-        resource: id of what it works on.
+        resource: id of what it works on; of another operation while it waits for that one's end.
         location: region, part of its URL.
         started: cloud time.
         steps: what happens when: (cloud time, registered step name), in order.
@@ -132,9 +133,10 @@ class Operations:
         )
         return [_decode(row[0]) for row in rows]
 
-    def running_count(self) -> int:
-        """How many operations run now."""
-        return len(self._timers)
+    def busy_count(self) -> int:
+        """How many operations have something to do soon; a timer set for tomorrow has not."""
+        soon = self._cloud.clock.now() + SOON_SECONDS
+        return sum(timer.due <= soon for timer in self._timers.values())
 
     def preempt(self, resource_id: str) -> None:
         """Cancel what runs on a resource, because a stronger operation begins."""
@@ -146,7 +148,7 @@ class Operations:
             self._call(operation, "preempted", at)
 
     def wake(self, resource_id: str) -> None:
-        """What a due step on a resource was waiting for is done."""
+        """What a due step on a resource (or behind an operation) was waiting for is done."""
         for operation in self.running_on(resource_id):
             if operation.id not in self._timers:
                 self._go_on(operation)
@@ -156,19 +158,24 @@ class Operations:
         """Go on with everything that was running when the server stopped."""
         rows = self._cloud.store.execute("select body from operations where is_running = 1")
         for row in rows:
-            self._go_on(_decode(row[0]))
+            operation = _decode(row[0])
+            if not operation.is_stuck:
+                self._arm(operation)  # also what is overdue: the clock has all in its order
 
-    def _go_on(self, operation: Operation) -> None:
+    def _go_on(self, operation: Operation, *, once: bool = False) -> None:
+        """Run what is due; with `once` one step, so that others whose turn it is come between."""
         now = self._cloud.clock.now()
+        has_run = False
         while operation.status == RUNNING and not operation.is_stuck:
             due, name = operation.steps[0]
-            if due > now:
+            if due > now or (once and has_run):
                 self._cloud.store.after_commit(lambda: self._arm(operation))
                 return
             may_run = _ready.get((operation.kind, name))
             if may_run and not may_run(self._cloud, operation):
                 return
             self._run(operation, name, due)
+            has_run = True
 
     def _arm(self, operation: Operation) -> None:
         if operation.id not in self._timers:
@@ -181,7 +188,7 @@ class Operations:
         operation = self.find(operation_id)
         if operation is None or operation.status != RUNNING:
             return
-        self._go_on(operation)
+        self._go_on(operation, once=True)
         self._cloud.store.commit()
 
     def _run(self, operation: Operation, name: str, at: float) -> None:
@@ -210,6 +217,8 @@ class Operations:
     def _end(self, operation: Operation, status: str, at: float) -> None:
         operation.status, operation.ended = status, at
         self._save(operation)
+        if self.running_on(operation.id):
+            self._cloud.store.after_commit(lambda: self.wake(operation.id))
 
     def _drop_timer(self, operation_id: str) -> None:
         timer = self._timers.pop(operation_id, None)

@@ -22,7 +22,7 @@ PER_OPERATION_WALL_SECONDS = 0.01
 
 def poll_headers(cloud: Cloud, *, is_first: bool) -> dict[str, str]:
     """Headers that say when to poll an operation."""
-    floor = FLOOR_WALL_SECONDS + PER_OPERATION_WALL_SECONDS * cloud.operations.running_count()
+    floor = FLOOR_WALL_SECONDS + PER_OPERATION_WALL_SECONDS * cloud.operations.busy_count()
     wall = max(POLL_CLOUD_SECONDS / cloud.clock.speed, min(floor, POLL_CLOUD_SECONDS))
     return wait_headers(wall, is_first=is_first)
 

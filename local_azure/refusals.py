@@ -11,8 +11,6 @@ from local_azure.wire import Call, Reply
 
 KNOWN_ELSEWHERE = (
     "microsoft.containerregistry",
-    "microsoft.devtestlab",
-    "microsoft.computeschedule",
     "microsoft.storage",
     "microsoft.keyvault",
     "microsoft.web",

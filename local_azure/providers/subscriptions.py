@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_azure import errors
+from local_azure.providers import registration
 from local_azure.refusals import KNOWN_ELSEWHERE
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.wire import Call, Reply
@@ -28,11 +29,11 @@ SERVED = {
     ],
     "Microsoft.Resources": ["subscriptions", "resourceGroups", "tags", "resources"],
     "Microsoft.Authorization": ["permissions"],
+    "Microsoft.DevTestLab": ["schedules"],
+    "Microsoft.ComputeSchedule": ["locations"],
 }
 NAMES_ELSEWHERE = {
     "microsoft.containerregistry": "Microsoft.ContainerRegistry",
-    "microsoft.devtestlab": "Microsoft.DevTestLab",
-    "microsoft.computeschedule": "Microsoft.ComputeSchedule",
 }
 
 
@@ -98,7 +99,15 @@ def get_provider(call: Call) -> Reply:
 def register(call: Call) -> Reply:
     """Register a provider in the subscription."""
     name = _known(call)
-    call.cloud.store.set_meta(f"provider/{name}", "Registered")
+    registration.keep(call.cloud, name)
+    return Reply(200, _provider(call, name))
+
+
+@routes.on("POST", SUBSCRIPTION + "/providers/{namespace}/unregister")
+def unregister(call: Call) -> Reply:
+    """Take a provider's registration back."""
+    name = _known(call)
+    registration.forget(call.cloud, name)
     return Reply(200, _provider(call, name))
 
 
@@ -146,7 +155,8 @@ def _known(call: Call) -> str:
 
 
 def _provider(call: Call, name: str) -> dict[str, Any]:
-    default = "Registered" if name in SERVED else "NotRegistered"
+    is_ready = name in SERVED and name not in registration.MUST_REGISTER
+    default = "Registered" if is_ready else "NotRegistered"
     locations = list(call.cloud.catalog.regions.values())
     return {
         "id": f"/subscriptions/{call.cloud.identity.subscription_id}/providers/{name}",
@@ -156,5 +166,5 @@ def _provider(call: Call, name: str) -> dict[str, Any]:
             for kind in SERVED.get(name, [])
         ],
         "registrationPolicy": "RegistrationRequired",
-        "registrationState": call.cloud.store.meta(f"provider/{name}", default),
+        "registrationState": registration.state(call.cloud, name, default),
     }

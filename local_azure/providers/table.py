@@ -14,7 +14,9 @@ from local_azure.providers import (
     nics,
     polling,
     resources,
+    scheduled_actions,
     security_groups,
+    shutdown_schedules,
     skus,
     subscriptions,
     tags,
@@ -44,5 +46,7 @@ for _module in (
     security_groups,
     addresses,
     nics,
+    scheduled_actions,
+    shutdown_schedules,
 ):
     TABLE.include(_module.routes)

@@ -7,6 +7,8 @@ anything else is refused with 409 Conflict, as Azure does.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from local_azure import errors
 from local_azure.operations import Operation
 from local_azure.providers.common import VM, operation_reply, touch
@@ -16,6 +18,9 @@ from local_azure.providers.vms import ONE
 from local_azure.route import Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
+
+if TYPE_CHECKING:
+    from local_azure.cloud import Cloud
 
 routes = Routes()
 WEAK = {"vm.create", "vm.start", "vm.restart", "vm.update"}
@@ -30,7 +35,7 @@ def start(call: Call) -> Reply:
         raise errors.not_allowed(
             f"Operation 'Start VM' is not allowed on VM '{vm.name}' since the VM is generalized."
         )
-    joined = take_turn(call, vm, "vm.start")
+    joined = take_turn(call.cloud, vm, "vm.start")
     if joined:
         return operation_reply(call, joined, 202)
     power = vm.hidden.get("power")
@@ -53,24 +58,40 @@ def start(call: Call) -> Reply:
 @routes.on("POST", ONE + "/deallocate")
 def deallocate(call: Call) -> Reply:
     """Shut a VM down and give its host back: no more charges for compute, the temp disk is gone."""
-    vm = call.need(VM)
-    joined = take_turn(call, vm, "vm.deallocate", preempts=WEAK | {"vm.powerOff"})
+    operation = begin_deallocate(call.cloud, call.need(VM), call.cloud.clock.now())
+    return operation_reply(call, operation, 202)
+
+
+def begin_deallocate(cloud: Cloud, vm: Resource, at: float) -> Operation:
+    """Begin to deallocate a VM, or join who does so already: the one way, whoever asks for it.
+
+    Args:
+        cloud: whose VM.
+        vm: the VM.
+        at: cloud time when it begins.
+
+    Raises:
+        AzureError: 409, an operation runs that does not give way.
+    """
+    joined = take_turn(cloud, vm, "vm.deallocate", preempts=WEAK | {"vm.powerOff"})
     if joined:
-        return operation_reply(call, joined, 202)
-    if vm.hidden.get("power") == "deallocated":
-        return _begin(call, vm, "vm.deallocate", [("done", 0.0)], {})
-    switch_off(call.cloud, vm, is_orderly=True)
-    now = call.cloud.clock.now()
-    set_state(call.cloud, vm, now, power="deallocating", provisioning="Updating")
-    steps = [("done", call.cloud.durations.of("vm", "deallocate"))]
-    return _begin(call, vm, "vm.deallocate", steps, {"power_before": "stopped"})
+        return joined
+    took, data = 0.0, {}
+    if vm.hidden.get("power") != "deallocated":
+        took, data = cloud.durations.of("vm", "deallocate"), {"power_before": "stopped"}
+        switch_off(cloud, vm, is_orderly=True)
+        set_state(cloud, vm, at, power="deallocating", provisioning="Updating")
+    steps = [(at + took, "done")]
+    return cloud.operations.begin(
+        Operation("vm.deallocate", vm.id, vm.location, at, steps, dict(data))
+    )
 
 
 @routes.on("POST", ONE + "/powerOff")
 def power_off(call: Call) -> Reply:
     """Shut a VM down and keep its host, which is billed on; `skipShutdown` pulls the plug."""
     vm = call.need(VM)
-    joined = take_turn(call, vm, "vm.powerOff", preempts=WEAK)
+    joined = take_turn(call.cloud, vm, "vm.powerOff", preempts=WEAK)
     if joined:
         return operation_reply(call, joined, 202)
     if vm.hidden.get("power") == "deallocated":
@@ -87,7 +108,7 @@ def power_off(call: Call) -> Reply:
 def restart(call: Call) -> Reply:
     """Shut a running VM down and boot it again on the same host."""
     vm = call.need(VM)
-    joined = take_turn(call, vm, "vm.restart")
+    joined = take_turn(call.cloud, vm, "vm.restart")
     if joined:
         return operation_reply(call, joined, 202)
     if vm.hidden.get("power") != "running":
@@ -124,12 +145,12 @@ def generalize(call: Call) -> Reply:
 
 
 def take_turn(
-    call: Call, vm: Resource, kind: str, preempts: set[str] | None = None
+    cloud: Cloud, vm: Resource, kind: str, preempts: set[str] | None = None
 ) -> Operation | None:
     """Make room on a VM for an operation of `kind`.
 
     Args:
-        call: the request.
+        cloud: whose VM.
         vm: the VM.
         kind: operation that wants to begin.
         preempts: kinds that give way to it.
@@ -140,12 +161,12 @@ def take_turn(
     Raises:
         AzureError: 409 Conflict.
     """
-    for running in call.cloud.operations.running_on(vm.id):
+    for running in cloud.operations.running_on(vm.id):
         if running.kind == kind:
             return running
         if running.kind not in (preempts or set()):
             raise errors.conflict()
-        call.cloud.operations.preempt(vm.id)
+        cloud.operations.preempt(vm.id)
     return None
 
 

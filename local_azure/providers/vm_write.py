@@ -69,7 +69,7 @@ def delete_vm(call: Call) -> Reply:
     if vm is None:
         return Reply(204)
     check_preconditions(call, vm)
-    joined = take_turn(call, vm, "vm.delete", WEAK | {"vm.powerOff", "vm.deallocate"})
+    joined = take_turn(call.cloud, vm, "vm.delete", WEAK | {"vm.powerOff", "vm.deallocate"})
     if joined:
         return operation_reply(call, joined, 202)
     life.begin_end(call.cloud, vm)

@@ -50,8 +50,36 @@ def test_clock_faults_and_meter_are_in_reach_of_the_command_line(say: Say) -> No
 
 
 @pytest.mark.parametrize(
+    ("span", "seconds"),
+    [
+        ("90m", 5400),
+        ("2h", 7200),
+        ("14d", 14 * 86400),
+        ("1d12h", 129600),
+        ("1.5h", 5400),
+        ("60", 60),
+    ],
+)
+def test_the_clock_is_advanced_by_lengths_as_people_type_them(
+    say: Say, span: str, seconds: float
+) -> None:
+    before = json.loads(say("clock")[1])["now"]
+    code, out, _ = say("clock", "advance", span)
+    assert code == 0
+    assert json.loads(out)["now"] - before == pytest.approx(seconds, abs=5)
+
+
+@pytest.mark.parametrize("words", [("clock", "advance"), ("meter", "a", "b"), ("clock", "1", "2")])
+def test_words_that_make_no_command_are_a_usage_error(say: Say, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        say(*words)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("clock", "advance", "14x"), "a length of time is like 90m, 2h, 14d or 3600"),
         (("clock", "soon"), "'soon' cannot be used"),
         (("clock", "-5"), "advance is a number of seconds, 0 to ten years"),
         (("clock", "inf"), "advance is a number of seconds, 0 to ten years"),

@@ -7,6 +7,7 @@ a person's ssh configuration, agent and known hosts; none of that has a say here
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import fabric
 import paramiko
-from invoke.exceptions import CommandTimedOut, ThreadException
+from invoke.exceptions import ThreadException
 
 from vmpool.errors import GuestUnreachableError, HostKeyError
 
@@ -84,6 +85,45 @@ def open_connection(connection: fabric.Connection) -> None:
         connection.transport.set_keepalive(KEEPALIVE_WALL_SECONDS)
 
 
+@contextmanager
+def limited(connection: fabric.Connection, seconds: float) -> Iterator[None]:
+    """Cut an open connection whose use takes too long: a frozen VM keeps it open for ever.
+
+    paramiko waits without any limit for a channel, a subsystem and each answer to SFTP, so its own
+    timeouts do not do.
+
+    Args:
+        connection: open.
+        seconds: wall seconds for all of the block.
+
+    Raises:
+        GuestUnreachableError: the time was up.
+    """
+    is_late = threading.Event()
+    transport = connection.transport
+
+    def cut() -> None:
+        is_late.set()
+        transport.close()
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    trouble: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        if not is_late.is_set():
+            raise
+        trouble = error
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise GuestUnreachableError(
+            f"{connection.host} did not answer in {seconds:g} s"
+        ) from trouble
+
+
 @cache
 def _configuration() -> fabric.Config:
     return fabric.Config(overrides={"load_ssh_configs": False})
@@ -127,14 +167,12 @@ def translated(host: str) -> Iterator[None]:
     """
     try:
         yield
-    except HostKeyError:
+    except (HostKeyError, GuestUnreachableError):
         raise
     except paramiko.BadHostKeyException as error:
         raise HostKeyError(_stranger(host)) from error
     except paramiko.AuthenticationException as error:
         raise GuestUnreachableError(f"{host} does not let our SSH key in") from error
-    except CommandTimedOut as error:
-        raise GuestUnreachableError(f"{host} did not answer in {error.timeout:.0f} s") from error
     except (OSError, EOFError, paramiko.SSHException, ThreadException) as error:
         raise GuestUnreachableError(f"SSH of {host}: {_reason(error)}") from error
 

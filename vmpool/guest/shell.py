@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vmpool.errors import GuestCommandError, GuestUnreachableError
-from vmpool.guest.connection import Address, make_connection, open_connection, translated
+from vmpool.guest.connection import Address, limited, make_connection, open_connection, translated
 
 __all__ = ["Address", "Answer", "Shell"]
 
@@ -99,31 +99,35 @@ class Shell:
                 hide=True,
                 warn=True,
                 in_stream=False,
-                timeout=timeout_seconds,
-            )
+            ),
+            timeout_seconds,
         )
         if result.exited == CUT:
             self.close()
             raise GuestUnreachableError(f"SSH of {self._address.ip} was cut during: {command}")
         return Answer(result.exited, result.stdout, result.stderr)
 
-    def put(self, content: bytes, path: str) -> None:
+    def put(self, content: bytes, path: str, timeout_seconds: float) -> None:
         """Write a file on the VM, as the login's own.
 
         Args:
             content: all of it.
             path: absolute path; its folder must exist.
+            timeout_seconds: wall seconds for all of it.
 
         Raises:
             GuestUnreachableError: the VM could not be reached, or it refused.
         """
-        self._with_connection(lambda connection: connection.put(io.BytesIO(content), remote=path))
+        self._with_connection(
+            lambda connection: connection.put(io.BytesIO(content), remote=path), timeout_seconds
+        )
 
-    def _with_connection(self, use: Callable[[Any], T]) -> T:
+    def _with_connection(self, use: Callable[[Any], T], seconds: float) -> T:
         with self._lock, translated(self._address.ip):
             try:
                 open_connection(self._connection)
-                return use(self._connection)
+                with limited(self._connection, seconds):
+                    return use(self._connection)
             except BaseException:
                 self._connection.close()  # what is half dead is opened anew next time
                 raise

@@ -14,7 +14,7 @@ from vmpool.golden import ImageState
 
 @flow(name="image-refresh", flow_run_name="image-refresh")
 async def image_refresh() -> dict[str, Any]:
-    """Bake anew if there is no current image, or its build context or a base image's name changed.
+    """Bake anew if there is no current image, or its build context or a base image changed.
 
     Returns:
         The images, as `image-list --json` shows them.
@@ -27,6 +27,6 @@ async def image_refresh() -> dict[str, Any]:
     if current and not current[0]["is_stale"]:
         get_run_logger().info("%s is up to date: nothing to bake", current[0]["name"])
         return found
-    why = f"{current[0]['name']} is of {current[0]['docker_image']}" if current else "none yet"
+    why = "; ".join(current[0]["changed"]) if current else "there is none yet"
     get_run_logger().info("Baking a new image: %s", why)
     return await image_create(with_windows=current[0]["windows"] if current else True)

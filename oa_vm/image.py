@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from oa_vm.options import DryRun, Json, Region, Size, Yes
-from oa_vm.output import ask_to_delete, out, print_json, styled, table
+from oa_vm.image_views import print_images, print_push
+from oa_vm.options import DryRun, Json, Pool, Region, Size, Yes
+from oa_vm.output import ask_to_delete, out, print_json
 from oa_vm.run import run_flow
+from oa_vm.views import print_status
 from vmpool.golden import ImageState
 from vmpool.settings import Settings, load_settings
+
+
+class Builder(StrEnum):
+    """Who builds the Docker image that is pushed."""
+
+    WORKER = "worker"
+    ACR = "acr"
 
 
 def image_create(
@@ -33,7 +43,7 @@ def image_create(
         )
         return
     parameters = {"with_windows": not without_windows, "sizes": size, "regions": region}
-    _print_images(run_flow(settings, "image-create", parameters), as_json=as_json)
+    print_images(run_flow(settings, "image-create", parameters), as_json=as_json)
 
 
 def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:
@@ -48,14 +58,39 @@ def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:
         else:
             out.print(f"{up_to_date} is up to date." if up_to_date else "A new image is due.")
         return
-    _print_images(run_flow(settings, "image-refresh", {}), as_json=as_json)
+    print_images(run_flow(settings, "image-refresh", {}), as_json=as_json)
 
 
 def image_list(as_json: Json = False) -> None:
     """Show the golden images; asks Azure directly, Prefect need not run."""
     from oa_vm.preview import list_our_images  # noqa: PLC0415 # imports Azure's SDK
 
-    _print_images(list_our_images(load_settings()), as_json=as_json)
+    print_images(list_our_images(load_settings()), as_json=as_json)
+
+
+def image_push(
+    builder: Annotated[
+        Builder, typer.Option("--builder", help="Take it from a worker, or have Azure build it.")
+    ] = Builder.WORKER,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Put the Docker image into the registry, so that no other VM need build it."""
+    settings = load_settings(pool=pool)
+    images = _listed(settings)
+    if dry_run:
+        print_push(images, as_json=as_json)
+        return
+    parameters = {"pool": settings.pool, "builder": builder.value}
+    print_images(run_flow(settings, "image-push", parameters), as_json=as_json)
+
+
+def image_pull(pool: Pool = None, as_json: Json = False) -> None:
+    """Bring the registry's Docker image onto every running worker."""
+    settings = load_settings(pool=pool)
+    _listed(settings)
+    print_status(run_flow(settings, "image-pull", {"pool": settings.pool}), as_json=as_json)
 
 
 def image_delete(
@@ -77,7 +112,7 @@ def image_delete(
         return
     if not yes:
         ask_to_delete("image-delete", f"Delete image {name} ({found['state']})?")
-    _print_images(run_flow(settings, "image-delete", {"name": name}), as_json=as_json)
+    print_images(run_flow(settings, "image-delete", {"name": name}), as_json=as_json)
 
 
 def _listed(settings: Settings) -> dict[str, Any]:
@@ -92,28 +127,3 @@ def _listed(settings: Settings) -> dict[str, Any]:
 def _current(images: dict[str, Any]) -> dict[str, Any] | None:
     state = ImageState.CURRENT.value
     return next((image for image in images["images"] if image["state"] == state), None)
-
-
-def _print_images(listed: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(listed)
-        return
-    if not listed["images"]:
-        out.print("There are no golden images; make one with: oa-vm image-create")
-        return
-    cells = [_cells(image) for image in listed["images"]]
-    out.print(table("", cells, numeric=("GB", "boot", "USD/mo")))
-
-
-def _cells(image: dict[str, Any]) -> dict[str, str]:
-    boot = image["boot_seconds"]
-    return {
-        "image": image["name"],
-        "state": styled(image["state"]) + (" [yellow]stale[/]" if image["is_stale"] else ""),
-        "age": f"{image['age_days']:.1f} d",
-        "region": image["region"],
-        "win": "yes" if image["windows"] else "no",
-        "boot": "-" if boot is None else f"{boot / 60:.1f} min",
-        "GB": str(image["size_gb"]),
-        "USD/mo": f"{image['usd_per_month']:.2f}",
-    }

@@ -9,13 +9,12 @@ from vmpool.arm import capacity, tagging
 from vmpool.arm.clients import connect
 from vmpool.arm.images import list_images
 from vmpool.arm.machines import observe
-from vmpool.guest.context import docker_image_name
+from vmpool.arm.survey import survey_images
 from vmpool.imaging import from_image
 from vmpool.model import Observed, Place, PoolSpec
 from vmpool.placement import assign_places, rank_places
 from vmpool.plan import Action, Verb
 from vmpool.settings import Settings
-from vmpool.status import images_document
 
 
 def observe_pool(settings: Settings) -> Observed:
@@ -25,9 +24,7 @@ def observe_pool(settings: Settings) -> Observed:
 
 def list_our_images(settings: Settings) -> dict[str, Any]:
     """The golden images, as `image-list --json` shows them."""
-    cloud = connect(settings)
-    found = list_images(cloud)
-    return images_document(found, docker_image_name(settings), cloud.clock.now())
+    return survey_images(connect(settings))
 
 
 def with_image(settings: Settings, spec: PoolSpec, image: str) -> PoolSpec:

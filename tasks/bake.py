@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 
 from tasks import guests, images, machines
 from tasks.capacity import find_capacity
+from tasks.docker_image import made_of
 from tasks.guests import built_image
 from tasks.operation import look
 from tasks.reconcile import create_somewhere, docker_inside, inside
@@ -63,13 +64,7 @@ async def capture(place: Place, *, with_windows: bool) -> Image:
     """
     session = current()
     now = session.clock.now()
-    await images.clean_disk(BUILDER)
-    await images.deprovision(BUILDER)
-    await images.scan_disk(BUILDER)
-    session.drop_shell(BUILDER)
-    await machines.deallocate_vm(BUILDER)
-    await images.generalize_vm(BUILDER)
-    wanted = Image(
+    described = Image(
         name=naming.image_name(now),
         resource_id="",
         region=place.region,
@@ -79,6 +74,13 @@ async def capture(place: Place, *, with_windows: bool) -> Image:
         docker_image=built_image(session),
         has_windows=with_windows,
     )
+    wanted = await made_of(BUILDER, described)
+    await images.clean_disk(BUILDER)
+    await images.deprovision(BUILDER)
+    await images.scan_disk(BUILDER)
+    session.drop_shell(BUILDER)
+    await machines.deallocate_vm(BUILDER)
+    await images.generalize_vm(BUILDER)
     made: Image = await images.capture_image(BUILDER, wanted)
     return made
 

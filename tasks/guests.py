@@ -6,9 +6,9 @@ import httpx
 
 from tasks.phase import ON_DISK, phase_task
 from tasks.session import Session, current
+from vmpool.context import docker_image_name
 from vmpool.errors import GuestUnreachableError, PermanentError, TransientError
 from vmpool.guest import cloud_init, docker, windows
-from vmpool.guest.context import build_arguments, docker_image_name, waa_context
 from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Phase, WindowsState
 
@@ -70,43 +70,6 @@ async def prepare_docker(worker: str) -> None:
     await session.until(
         check, every_seconds=10, within_seconds=DOCKER_SECONDS, what=f"Docker on {worker}"
     )
-
-
-@phase_task(Phase.PULL_IMAGE, cache=ON_DISK)
-async def pull_image(worker: str) -> None:
-    """Pull the base images, unless the built image is there already.
-
-    Args:
-        worker: worker name.
-    """
-    session, shell = current(), current().shell(worker)
-    settings, limit = session.settings, session.wall_limit(COMMAND_SECONDS)
-    images = [settings.windows_image, settings.base_image]
-    if await session.call(docker.image_id, shell, built_image(session), limit):
-        images = []
-    missing = [
-        image for image in images if not await session.call(docker.image_id, shell, image, limit)
-    ]
-    for image in missing:
-        await session.call(docker.pull, shell, image, session.wall_limit(IMAGE_SECONDS))
-    if not missing:
-        session.recorder.note(worker, Phase.PULL_IMAGE, "was there")
-
-
-@phase_task(Phase.BUILD_IMAGE, cache=ON_DISK)
-async def build_image(worker: str) -> None:
-    """Build the WAA image from our build context, unless this very context was built already.
-
-    Args:
-        worker: worker name.
-    """
-    session, shell = current(), current().shell(worker)
-    settings, tag = session.settings, built_image(session)
-    if await session.call(docker.image_id, shell, tag, session.wall_limit(COMMAND_SECONDS)):
-        session.recorder.note(worker, Phase.BUILD_IMAGE, "was there")
-        return
-    limit = session.wall_limit(IMAGE_SECONDS)
-    await session.call(docker.build, shell, waa_context(), tag, build_arguments(settings), limit)
 
 
 def built_image(session: Session) -> str:

@@ -8,15 +8,14 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from tasks.events import emit_image_event, emit_pool_event
-from tasks.guests import built_image
-from tasks.images import our_images
 from tasks.machines import delete_network
 from tasks.operation import look
 from tasks.reconcile import Outcome
 from tasks.session import current
+from vmpool.arm.survey import survey_images
 from vmpool.errors import CapacityError, CloudUnreachableError, PermanentError, VmPoolError
 from vmpool.model import PoolState, PowerState
-from vmpool.status import document, images_document, pool_state
+from vmpool.status import document, pool_state
 
 
 async def conclude(event: str) -> dict[str, Any]:
@@ -47,14 +46,12 @@ async def conclude_up(event: str, min_ready: int, outcomes: Sequence[Outcome]) -
 def _verdict(said: str, failed: Sequence[Outcome]) -> VmPoolError:
     """The error of an operation: its class tells the exit code.
 
-    Azure out of reach for one worker, in its phases or when it was to be taken back, means that
-    nobody knows what runs; a lack of capacity is the operation's only if it was everybody's.
+    Azure out of reach for one worker means that nobody knows what runs; a lack of capacity is the
+    operation's only if it was everybody's.
     """
     failures = [outcome.failure for outcome in failed]
-    troubles = [outcome.trouble for outcome in failed if outcome.trouble]
-    unasked = [e for e in (*troubles, *failures) if isinstance(e, CloudUnreachableError)]
-    if unasked:
-        return CloudUnreachableError(f"{said}; what runs now is unknown: {unasked[0]}")
+    if any(isinstance(failure, CloudUnreachableError) for failure in failures):
+        return CloudUnreachableError(said)
     if all(isinstance(failure, CapacityError) for failure in failures):
         return CapacityError(said)
     return PermanentError(said)
@@ -96,6 +93,19 @@ async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return status
 
 
+async def conclude_each(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """End of what has to succeed on each worker and changes no pool's state.
+
+    Raises:
+        VmPoolError: one of them failed.
+    """
+    failed = [outcome for outcome in outcomes if not outcome.is_ok]
+    if failed:
+        said = "; ".join(f"{outcome.worker}: {outcome.failure}" for outcome in failed)
+        raise _verdict(said, failed)
+    return document(await look(current()))
+
+
 async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """End of cleanup: nothing may be left.
 
@@ -119,6 +129,6 @@ async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 async def image_status(event: str) -> dict[str, Any]:
     """Read the images back, emit `waa.image.<event>` and return them."""
     session = current()
-    listed = images_document(await our_images(), built_image(session), session.clock.now())
+    listed: dict[str, Any] = await session.insist(survey_images, session.cloud)
     emit_image_event(event, listed)
     return listed

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks import guests, machines, marks
+from tasks import docker_image, guests, machines, marks
 from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
 from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
@@ -33,13 +33,11 @@ class Outcome:
         worker: worker name.
         failure: why it failed, None if it did not.
         cleaned: whether what a failed worker had was removed or deallocated.
-        trouble: why that could not be done, None if it was done or not tried.
     """
 
     worker: str
     failure: Exception | None = None
     cleaned: bool = True
-    trouble: Exception | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -86,7 +84,7 @@ async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outco
         await _reach_ready(action, spec, place)
     except Exception as error:  # noqa: BLE001 # a bug of ours must not let a VM bill unseen either
         _log_failure(f"{action.worker} failed", error)
-        return await _take_back(Outcome(action.worker, error), action)
+        return Outcome(action.worker, error, await _take_back(action))
     return Outcome(action.worker)
 
 
@@ -195,35 +193,34 @@ async def docker_inside(worker: str) -> None:
     """The phases inside a VM that has power, until the Docker image is there."""
     await guests.wait_for_ssh(worker)
     await guests.prepare_docker(worker)
-    await guests.pull_image(worker)
-    await guests.build_image(worker)
+    await docker_image.pull_image(worker)
+    await docker_image.build_image(worker)
 
 
-async def _take_back(failed: Outcome, action: Action) -> Outcome:
+async def _take_back(action: Action) -> bool:
     """Remove a worker that never was ready; deallocate one that holds a Windows disk.
 
     One that ran before we came is left running: what we could not do says little about it, it may
     be in use, and its timer is armed.
 
     Returns:
-        The outcome, cleaned if it no longer bills compute; else it is said loudly, and its timer
-        stays armed.
+        Whether it no longer bills compute; False is said loudly, and its timer stays armed.
     """
     worker = action.worker
     current().drop_shell(worker)  # a cancelled pull would hold the connection for its whole time
     try:
         if not action.has_data:
             await machines.delete_worker(worker)
-            return failed
+            return True
         if action.verb is Verb.CHECK:
-            return replace(failed, cleaned=False)
+            return False
         if worker in current().booted:
             await _power_off(worker)
         await machines.deallocate_vm(worker)
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
         _log_failure(f"{worker} may still be billed", error)
-        return replace(failed, cleaned=False, trouble=error)
-    return failed
+        return False
+    return True
 
 
 async def bring_down(action: Action) -> Outcome:
@@ -269,9 +266,21 @@ async def _power_off(worker: str) -> None:
 
 async def remove(action: Action) -> Outcome:
     """Delete one worker with all its parts."""
+    worker = action.worker
+    return await attempted(worker, machines.delete_worker(worker), "is not deleted")
+
+
+async def attempted(worker: str, step: Coroutine[Any, Any, Any], failed: str) -> Outcome:
+    """Do one thing to one worker that exists; a failure is its outcome.
+
+    Args:
+        worker: worker name.
+        step: what is done.
+        failed: what the log says of the worker if that fails.
+    """
     try:
-        await machines.delete_worker(action.worker)
+        await step
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
-        _log_failure(f"{action.worker} is not deleted", error)
-        return Outcome(action.worker, error, cleaned=False)
-    return Outcome(action.worker)
+        _log_failure(f"{worker} {failed}", error)
+        return Outcome(worker, error, cleaned=False)
+    return Outcome(worker)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -67,6 +67,7 @@ class Session:
         addresses: where each worker's sshd is, once known.
         host_keys: host keys made in this operation, until the VM has them.
         tunnels: open tunnels by worker.
+        offer: what the container registry has of our image, once it was asked.
         booted: workers whose Windows was, or may have been, started in this operation.
         workers_now: asks for the pool's workers; one list for all who ask at the same time.
         observed_now: asks for everything of the pool, likewise.
@@ -81,6 +82,7 @@ class Session:
     addresses: dict[str, Address] = field(default_factory=dict)
     host_keys: dict[str, HostKey] = field(default_factory=dict)
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
+    offer: asyncio.Future[Any] | None = None
     booted: set[str] = field(default_factory=set)
     _shells: dict[str, Shell] = field(default_factory=dict)
     _shells_lock: threading.Lock = field(default_factory=threading.Lock)

@@ -12,12 +12,11 @@ from tasks.credentials import load_credential
 from tasks.phase import is_worth_retrying
 from vmpool import lifetime
 from vmpool.arm.clients import Cloud, connect
-from vmpool.arm.images import list_images
 from vmpool.arm.machines import list_workers, observe
-from vmpool.guest.context import docker_image_name
+from vmpool.arm.survey import survey_images
 from vmpool.model import Observed
 from vmpool.settings import check_pool_name, load_settings
-from vmpool.status import document, images_document
+from vmpool.status import document
 
 RETRIES, RETRY_DELAY_SECONDS = 2, 2.0
 """Few and soon: somebody waits for the answer, or the schedule asks again in minutes."""
@@ -51,8 +50,7 @@ async def ask_images() -> dict[str, Any]:
     """The golden images, asked of Azure now. Not cached: they change."""
     settings = load_settings()
     cloud = connect(settings, await load_credential(settings))
-    found = await anyio.to_thread.run_sync(list_images, cloud)
-    return images_document(found, docker_image_name(settings), cloud.clock.now())
+    return await anyio.to_thread.run_sync(survey_images, cloud)
 
 
 @task(

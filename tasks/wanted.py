@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tasks.session import Session
 from vmpool.errors import NotFoundError
-from vmpool.model import Observed, PoolSpec
+from vmpool.model import Observed, PoolSpec, PowerState, Worker
 from vmpool.plan import check_spec
 from vmpool.status import no_pool
 
@@ -34,6 +34,20 @@ def require_workers(observed: Observed) -> Observed:
             f"oa-vm pool-create --pool {observed.pool} completes it"
         )
     return observed
+
+
+def require_running(observed: Observed) -> tuple[Worker, ...]:
+    """The workers that run.
+
+    Raises:
+        NotFoundError: none does.
+    """
+    running = tuple(w for w in observed.workers if w.power_state is PowerState.RUNNING and w.tags)
+    if not running:
+        raise NotFoundError(
+            f"no worker of pool {observed.pool} runs: oa-vm pool-resume --pool {observed.pool}"
+        )
+    return running
 
 
 def spec_from(  # noqa: PLR0913, PLR0917 # the parameters of a flow, one by one

@@ -21,7 +21,16 @@ from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 import vmpool.tags
 from oa_vm.main import app
 from oa_vm.output import FAILED, UNKNOWN, USAGE
-from tasks import capacity, guests, images, machines, phase
+from tasks import (
+    capacity,
+    docker_image,
+    guests,
+    images,
+    machines,
+    phase,
+    registry,
+    registry_build,
+)
 from vmpool.model import Intent, Phase, PoolState, PowerState, WindowsState
 from vmpool.plan import DOWN, UP
 from vmpool.settings import Settings
@@ -189,7 +198,7 @@ def test_every_tag_is_documented() -> None:
 def cached() -> dict[str, str]:
     """How each phase's task caches, in the words of the page."""
     words = {id(phase.NO_CACHE): "no", id(phase.ON_DISK): "within the flow run"}
-    modules = (capacity, guests, images, machines)
+    modules = (capacity, guests, images, machines, docker_image, registry, registry_build)
     made = [item for module in modules for item in vars(module).values() if isinstance(item, Task)]
     return {item.name: words[id(item.cache_policy)] for item in made if item.name in set(Phase)}
 

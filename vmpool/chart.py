@@ -42,6 +42,9 @@ COLOURS: dict[Phase, str] = {
     Phase.CAPTURE_IMAGE: "#c44f7a",
     Phase.PROMOTE_IMAGE: "#d9822b",
     Phase.DELETE_IMAGE: "#5b6b7b",
+    Phase.CREATE_REGISTRY: "#5b6b7b",
+    Phase.PUSH_IMAGE: "#a0559e",
+    Phase.BUILD_IN_REGISTRY: "#c44f7a",
 }
 """A colour per phase, dark enough for white letters."""
 FAILED = "#c62828"

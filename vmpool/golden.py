@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+BARE = "bare"
+"""Source of an image that was baked on a VM of its own from bare Ubuntu."""
+
 
 class ImageState(StrEnum):
     """Where a golden image stands; written to its tags."""
@@ -32,6 +35,10 @@ class Image:
         docker_image: name of the Docker image on it; its tag is the digest of the build context.
         has_windows: whether Windows is installed and was powered off in order.
         boot_seconds: cloud seconds that its canary took from create to ready, None without one.
+        docker_id: digest of the Docker image, "" if it was not told.
+        base_digest: digest of the base image with the WAA client, "" if it was not told.
+        windows_digest: digest of the base image with Windows, likewise.
+        source: what it was baked from: `bare`, or the name of the worker whose disk it is.
     """
 
     name: str
@@ -43,3 +50,7 @@ class Image:
     docker_image: str
     has_windows: bool
     boot_seconds: int | None = None
+    docker_id: str = ""
+    base_digest: str = ""
+    windows_digest: str = ""
+    source: str = BARE

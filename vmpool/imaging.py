@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from vmpool.context import BASE_LABEL, WINDOWS_LABEL
 from vmpool.errors import NotFoundError, UsageError
 from vmpool.golden import Image, ImageState
 from vmpool.model import PoolSpec
@@ -14,6 +15,7 @@ AUTO, NONE = "auto", "none"
 """Words of `--image` beside an image's name."""
 KEPT = 2
 """Good images that are kept: the current one, and the one to go back to."""
+SHORT_DIGEST = len("sha256:") + 12
 USD_PER_GB_MONTH = 0.05
 """Managed image, per GB of its size: Azure's price page for snapshots and images, US regions. An
 upper bound: Azure bills what is used of it."""
@@ -106,14 +108,25 @@ def surplus(images: Sequence[Image], region: str) -> tuple[Image, ...]:
     return (*good[KEPT:], *abandoned)
 
 
-def is_stale(image: Image, docker_image: str) -> bool:
-    """Whether the build context or a base image has changed since the bake.
+def what_changed(image: Image, docker_image: str, bases: Mapping[str, str]) -> tuple[str, ...]:
+    """What has changed since the bake, one phrase each; nothing if the image is up to date.
 
     Args:
         image: the golden image.
         docker_image: name of the Docker image that would be built now.
+        bases: digests of the base images now, by their labels; those that could not be asked
+            are left out, and are taken to be what they were.
     """
-    return image.docker_image != docker_image
+    found = []
+    if image.docker_image != docker_image:
+        found.append("the build context or a base image's name")
+    known = {BASE_LABEL: image.base_digest, WINDOWS_LABEL: image.windows_digest}
+    for label, then in known.items():
+        now = bases.get(label)
+        if now and then and now != then:
+            what = "client" if label == BASE_LABEL else "Windows"
+            found.append(f"the base image with the {what}, now {now[:SHORT_DIGEST]}")
+    return tuple(found)
 
 
 def usd_per_month(image: Image) -> float:

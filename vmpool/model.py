@@ -88,6 +88,9 @@ class Phase(StrEnum):
     CAPTURE_IMAGE = "capture-image"
     PROMOTE_IMAGE = "promote-image"
     DELETE_IMAGE = "delete-image"
+    CREATE_REGISTRY = "create-registry"
+    PUSH_IMAGE = "push-image"
+    BUILD_IN_REGISTRY = "build-in-registry"
 
 
 @dataclass(frozen=True)

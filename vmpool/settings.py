@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         "docker.io/dockurr/windows:latest", description="Image that runs Windows in QEMU."
     )
     waa_image: str = Field("waa-auto:latest", description="Image built on the worker and run.")
+    registry: str = Field(
+        "",
+        pattern=r"^([a-zA-Z0-9]{5,50})?$",
+        description="Azure Container Registry in the resource group; image-push makes one with a "
+        "name of its own when not given.",
+    )
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("waa-vm-pool"),
         description="SSH key, local Azure, Prefect's home of the local stack.",

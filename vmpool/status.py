@@ -10,9 +10,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from vmpool.context import BASE_LABEL, WINDOWS_LABEL
 from vmpool.cost import estimate
 from vmpool.golden import Image
-from vmpool.imaging import age_days, is_stale, usd_per_month
+from vmpool.imaging import age_days, usd_per_month, what_changed
 from vmpool.lifetime import auto_pause_at, is_due, paused_since
 from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
 from vmpool.tags import format_time
@@ -83,18 +84,28 @@ def document(observed: Observed) -> dict[str, Any]:
     }
 
 
-def images_document(images: Sequence[Image], docker_image: str, now: datetime) -> dict[str, Any]:
+def images_document(
+    images: Sequence[Image], docker_image: str, bases: Mapping[str, str], now: datetime
+) -> dict[str, Any]:
     """The JSON of `oa-vm image-list --json`; its keys are an interface, add but don't rename.
 
     Args:
         images: ours.
         docker_image: name of the Docker image that would be built now.
+        bases: digests of the base images now, by their labels; those that are known.
         now: cloud time.
     """
-    return {"images": [_image(image, docker_image, now) for image in images]}
+    return {
+        "docker_image": docker_image,
+        "base_digest": bases.get(BASE_LABEL),
+        "windows_digest": bases.get(WINDOWS_LABEL),
+        "images": [
+            _image(image, what_changed(image, docker_image, bases), now) for image in images
+        ],
+    }
 
 
-def _image(image: Image, docker_image: str, now: datetime) -> dict[str, Any]:
+def _image(image: Image, changed: Sequence[str], now: datetime) -> dict[str, Any]:
     return {
         "name": image.name,
         "state": image.state.value,
@@ -105,7 +116,12 @@ def _image(image: Image, docker_image: str, now: datetime) -> dict[str, Any]:
         "docker_image": image.docker_image,
         "windows": image.has_windows,
         "boot_seconds": image.boot_seconds,
-        "is_stale": is_stale(image, docker_image),
+        "docker_id": image.docker_id or None,
+        "base_digest": image.base_digest or None,
+        "windows_digest": image.windows_digest or None,
+        "source": image.source,
+        "is_stale": bool(changed),
+        "changed": list(changed),
         "usd_per_month": round(usd_per_month(image), 2),
         "is_estimate": True,
     }

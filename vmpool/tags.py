@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from vmpool import golden
 from vmpool.golden import Image, ImageState
 from vmpool.model import Intent, WindowsState, WorkerTags
 
@@ -40,6 +41,16 @@ IMAGE_WINDOWS = "waa-image-windows"
 """`off` if Windows is on it and was powered off in order, else `absent`."""
 IMAGE_BOOT_SECONDS = "waa-image-boot-seconds"
 """Cloud seconds that its canary took from create to ready."""
+IMAGE_SOURCE = "waa-image-source"
+"""What it was baked from: `bare`, or the name of the worker whose disk it is."""
+IMAGE_DOCKER_ID = "waa-image-docker-id"
+"""Digest of the Docker image on it."""
+IMAGE_BASE_DIGEST = "waa-image-base-digest"
+"""Digest of the base image with the WAA client (WAA_BASE_IMAGE) that it was built from."""
+IMAGE_WINDOWS_DIGEST = "waa-image-windows-digest"
+"""Digest of the base image with Windows (WAA_WINDOWS_IMAGE) that it was built from."""
+REGISTRY = "waa-registry"
+"""On a container registry: `yes` if we made it."""
 NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
 
@@ -118,9 +129,13 @@ def encode_image(image: Image) -> dict[str, str]:
         IMAGE_CREATED_AT: format_time(image.created_at),
         IMAGE_DOCKER: image.docker_image,
         IMAGE_WINDOWS: (WindowsState.OFF if image.has_windows else WindowsState.ABSENT).value,
+        IMAGE_BOOT_SECONDS: "" if image.boot_seconds is None else str(image.boot_seconds),
+        IMAGE_DOCKER_ID: image.docker_id,
+        IMAGE_BASE_DIGEST: image.base_digest,
+        IMAGE_WINDOWS_DIGEST: image.windows_digest,
+        IMAGE_SOURCE: image.source,
     }
-    boot = {} if image.boot_seconds is None else {IMAGE_BOOT_SECONDS: str(image.boot_seconds)}
-    return written | boot
+    return {key: value for key, value in written.items() if value}
 
 
 def decode_image(
@@ -156,6 +171,10 @@ def decode_image(
         docker_image=found.get(IMAGE_DOCKER, ""),
         has_windows=found.get(IMAGE_WINDOWS) == WindowsState.OFF,
         boot_seconds=int(boot) if boot.isdecimal() else None,
+        docker_id=found.get(IMAGE_DOCKER_ID, ""),
+        base_digest=found.get(IMAGE_BASE_DIGEST, ""),
+        windows_digest=found.get(IMAGE_WINDOWS_DIGEST, ""),
+        source=found.get(IMAGE_SOURCE, golden.BARE),
     )
 
 

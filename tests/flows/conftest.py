@@ -26,7 +26,7 @@ from world import World
 from flows.pool_create import pool_create
 from local_azure import control
 from local_azure.control import Wanted
-from tasks import capacity, guests, machines, session
+from tasks import capacity, docker_image, guests, machines, registry, session
 from vmpool.arm import pipeline
 
 SPEED = 4000.0
@@ -56,7 +56,7 @@ def quick() -> Iterator[None]:
         patch.setattr(session, "FEWEST_WALL_SECONDS", 0.05)
         patch.setattr(session, "INSIST_DELAYS_SECONDS", (0.05, 0.1, 0.2))
         patch.setattr(pipeline, "BACKOFF_SECONDS", 0.02)
-        for module in (capacity, guests, machines):
+        for module in (capacity, docker_image, guests, machines, registry):
             for item in vars(module).values():
                 if isinstance(item, Task) and isinstance(item.retry_delay_seconds, list):
                     patch.setattr(item, "retry_delay_seconds", [0.1] * item.retries)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmpool import imaging, tags
+from vmpool.context import WINDOWS_LABEL
 from vmpool.errors import NotFoundError, UsageError
 from vmpool.golden import Image, ImageState
 from vmpool.model import PoolSpec
@@ -134,8 +135,22 @@ def test_an_image_of_somebody_else_is_none_of_ours() -> None:
 
 
 def test_a_changed_context_makes_an_image_stale() -> None:
-    assert not imaging.is_stale(image(), "waa-auto:abc")
-    assert imaging.is_stale(image(), "waa-auto:abd")
+    assert not imaging.what_changed(image(), "waa-auto:abc", {})
+    (said,) = imaging.what_changed(image(), "waa-auto:abd", {})
+    assert "build context" in said
+
+
+def test_a_base_image_that_moved_makes_an_image_stale() -> None:
+    made = replace(image(), windows_digest="sha256:" + 64 * "1")
+    moved = {WINDOWS_LABEL: "sha256:" + 64 * "2"}
+    (said,) = imaging.what_changed(made, "waa-auto:abc", moved)
+    assert "Windows, now sha256:222222222222" in said
+
+
+@pytest.mark.parametrize("bases", [{}, {WINDOWS_LABEL: ""}, {WINDOWS_LABEL: "sha256:1"}])
+def test_what_is_not_known_or_the_same_makes_no_image_stale(bases: dict[str, str]) -> None:
+    made = replace(image(), windows_digest="sha256:1")
+    assert not imaging.what_changed(made, "waa-auto:abc", bases)
 
 
 def test_an_image_costs_its_size_and_ages() -> None:

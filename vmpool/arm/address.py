@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 
+from vmpool.arm import web
 from vmpool.arm.clients import Cloud
 from vmpool.errors import PermanentError, TransientError, UsageError
 
@@ -36,15 +36,14 @@ def _as_cidr(given: str) -> str:
 
 
 def _ask(cloud: Cloud) -> str:
-    import httpx  # noqa: PLC0415 # 0.2 s that a status does not need
-
-    url, ca_file = cloud.my_address_url, cloud.access.ca_file
-    trust = ssl.create_default_context(cafile=ca_file or None)
+    url = cloud.my_address_url
     try:
-        answer = httpx.get(url, verify=trust, timeout=ASK_WALL_SECONDS, trust_env=not ca_file)
-        answer.raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise TransientError(f"{url} does not tell our address ({error}): {MEND}") from error
+        with web.client(cloud, ASK_WALL_SECONDS) as asking:
+            answer = web.request(asking, url, "GET", url)
+    except TransientError as error:
+        raise TransientError(f"{error}: {MEND}") from error
+    if answer.is_error:
+        raise TransientError(f"{url} answers {answer.status_code}, not our address: {MEND}")
     return _own_address(url, answer.text)
 
 

@@ -57,6 +57,20 @@ IN_GROUP = (
     "Microsoft.Network/publicIPAddresses/join/action",
     "Microsoft.Network/networkSecurityGroups/join/action",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
+    *(
+        f"Microsoft.ContainerRegistry/registries/{verb}"
+        for verb in (
+            "read",
+            "write",
+            "pull/read",
+            "push/write",
+            "scheduleRun/action",
+            "listBuildSourceUploadUrl/action",
+            "runs/read",
+            "runs/cancel/action",
+            "runs/listLogSasUrl/action",
+        )
+    ),
     "Microsoft.Resources/subscriptions/resourceGroups/read",
     "Microsoft.Resources/tags/read",
     "Microsoft.Resources/tags/write",

@@ -59,6 +59,7 @@ class Cloud:
         resource_group: group of every pool.
         ssh_port: port of every VM's sshd.
         my_address_url: answers the caller's address as plain text.
+        registry_mirror: where public registries are asked instead, "" for at their own addresses.
         clock: the cloud's clock; every answer's `Date` feeds it.
         watchers: called with every exchange; append to count requests.
     """
@@ -70,6 +71,7 @@ class Cloud:
     ssh_port: int
     my_address_url: str
     clock: CloudClock
+    registry_mirror: str = ""
     watchers: list[Watcher] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _memo: dict[tuple[Hashable, ...], Any] = field(default_factory=dict)
@@ -207,6 +209,7 @@ def _connect_local(settings: Settings) -> Cloud:
         ssh_port=int(status["ssh_port"]),
         my_address_url=status["my_address_url"],
         clock=CloudClock(speed=float(status["speed"])),
+        registry_mirror=status.get("registry_mirror", ""),
     )
 
 

@@ -15,6 +15,7 @@ ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
 IMAGE = "Microsoft.Compute/images"
+REGISTRY = "Microsoft.ContainerRegistry/registries"
 
 API = {
     VM: "2024-07-01",
@@ -24,6 +25,7 @@ API = {
     SECURITY_GROUP: "2024-05-01",
     NETWORK: "2024-05-01",
     IMAGE: "2024-07-01",
+    REGISTRY: "2023-07-01",
 }
 PARTS = (NIC, ADDRESS, DISK, SECURITY_GROUP, NETWORK)
 """What a pool has beside VMs, in the order in which it can be deleted."""

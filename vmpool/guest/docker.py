@@ -6,10 +6,12 @@ older than the group.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from vmpool.context import BuildContext
 from vmpool.errors import GuestCommandError, TransientError
-from vmpool.guest.context import BuildContext
 from vmpool.guest.shell import Shell
 
 DOCKER = ("sudo", "docker")
@@ -60,19 +62,92 @@ def image_id(shell: Shell, image: str, timeout_seconds: float) -> str:
     raise GuestCommandError(f"docker image inspect {image}: {answer.err.strip()}")
 
 
-def pull(shell: Shell, image: str, timeout_seconds: float) -> None:
+def pull(shell: Shell, image: str, timeout_seconds: float, login: str = "") -> None:
     """Pull an image.
 
     Args:
         shell: the VM.
         image: reference.
         timeout_seconds: wall seconds for all of it.
+        login: folder of a login, see `vmpool.guest.login`; "" for public images.
 
     Raises:
         TransientError: the registry or the way to it has a bad moment.
         GuestCommandError: it is not to be had.
     """
-    _over_network(shell, [*DOCKER, "pull", "--quiet", image], timeout_seconds)
+    _over_network(shell, [*as_user(login), "pull", "--quiet", image], timeout_seconds)
+
+
+def push(shell: Shell, image: str, login: str, timeout_seconds: float) -> None:
+    """Push an image to the registry that its name says.
+
+    Args:
+        shell: the VM.
+        image: reference.
+        login: folder of a login, see `vmpool.guest.login`.
+        timeout_seconds: wall seconds for all of it.
+
+    Raises:
+        TransientError: the registry or the way to it has a bad moment.
+        GuestCommandError: the registry does not take it.
+    """
+    _over_network(shell, [*as_user(login), "push", "--quiet", image], timeout_seconds)
+
+
+def tag(shell: Shell, image: str, name: str, timeout_seconds: float) -> None:
+    """Give an image one more name.
+
+    Args:
+        shell: the VM.
+        image: reference.
+        name: the other one.
+        timeout_seconds: wall seconds for the command.
+
+    Raises:
+        GuestCommandError: there is no such image.
+    """
+    shell.run([*DOCKER, "tag", image, name], timeout_seconds)
+
+
+def repo_digest(shell: Shell, image: str, name: str, timeout_seconds: float) -> str:
+    """Digest under which a registry has an image that the VM has, "" if none is known.
+
+    Args:
+        shell: the VM.
+        image: reference.
+        name: host and repository, as Docker writes them: without host for Docker Hub.
+        timeout_seconds: wall seconds for the question.
+
+    Raises:
+        GuestCommandError: there is no such image.
+    """
+    found = _inspect(shell, image, "{{json .RepoDigests}}", timeout_seconds) or []
+    digests = [item.partition("@") for item in found]
+    return next((digest for named, _, digest in digests if named == name), "")
+
+
+def labels(shell: Shell, image: str, timeout_seconds: float) -> dict[str, str]:
+    """Labels of an image.
+
+    Args:
+        shell: the VM.
+        image: reference.
+        timeout_seconds: wall seconds for the question.
+
+    Raises:
+        GuestCommandError: there is no such image.
+    """
+    return _inspect(shell, image, "{{json .Config.Labels}}", timeout_seconds) or {}
+
+
+def _inspect(shell: Shell, image: str, form: str, timeout_seconds: float) -> Any:
+    question = [*DOCKER, "image", "inspect", "--format", form, image]
+    return json.loads(shell.run(question, timeout_seconds).out)
+
+
+def as_user(login: str) -> tuple[str, ...]:
+    """Docker with a login; without one, as anybody."""
+    return (*DOCKER, "--config", login) if login else DOCKER
 
 
 def build(
@@ -95,7 +170,7 @@ def build(
     shell.run(["rm", "-rf", folder], seconds)
     shell.run(["mkdir", "-m", "700", folder], seconds)
     for name, content in context.files.items():
-        shell.put(content, f"{folder}/{name}", seconds)
+        shell.put(content, f"{folder}/{name}")
     given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     _over_network(shell, [*DOCKER, "build", "--tag", tag, *given, folder], seconds)
     shell.run(["rm", "-rf", folder], seconds)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vmpool.errors import GuestCommandError, GuestUnreachableError
-from vmpool.guest.connection import Address, limited, make_connection, open_connection, translated
+from vmpool.guest.connection import Address, feed, make_connection, open_connection, translated
 
 __all__ = ["Address", "Answer", "Shell"]
 
@@ -74,7 +74,9 @@ class Shell:
             GuestUnreachableError: the VM could not be reached, or the connection was cut.
             HostKeyError: another machine answers there.
         """
-        answer = self.ask(argv, timeout_seconds)
+        return self._succeeded(argv, self.ask(argv, timeout_seconds))
+
+    def _succeeded(self, argv: Sequence[str], answer: Answer) -> Answer:
         if not answer.is_ok:
             words = " ".join((answer.err or answer.out).split())[-LAST_WORDS:]
             raise GuestCommandError(
@@ -99,35 +101,52 @@ class Shell:
                 hide=True,
                 warn=True,
                 in_stream=False,
-            ),
-            timeout_seconds,
+                timeout=timeout_seconds,
+            )
         )
         if result.exited == CUT:
             self.close()
             raise GuestUnreachableError(f"SSH of {self._address.ip} was cut during: {command}")
         return Answer(result.exited, result.stdout, result.stderr)
 
-    def put(self, content: bytes, path: str, timeout_seconds: float) -> None:
+    def feed(self, argv: Sequence[str], content: str, timeout_seconds: float) -> Answer:
+        """Run a program that has to succeed and reads something from its standard input.
+
+        For secrets: what is fed stands in no argument list, no file and no message.
+
+        Args:
+            argv: program and arguments.
+            content: what it reads.
+            timeout_seconds: wall seconds to wait for its end.
+
+        Raises:
+            GuestCommandError: it ended with another exit code than 0.
+            GuestUnreachableError: the VM could not be reached, or the connection was cut.
+            HostKeyError: another machine answers there.
+        """
+        command = shlex.join(argv)
+        answer = Answer(
+            *self._with_connection(lambda it: feed(it, command, content, timeout_seconds))
+        )
+        return self._succeeded(argv, answer)
+
+    def put(self, content: bytes, path: str) -> None:
         """Write a file on the VM, as the login's own.
 
         Args:
             content: all of it.
             path: absolute path; its folder must exist.
-            timeout_seconds: wall seconds for all of it.
 
         Raises:
             GuestUnreachableError: the VM could not be reached, or it refused.
         """
-        self._with_connection(
-            lambda connection: connection.put(io.BytesIO(content), remote=path), timeout_seconds
-        )
+        self._with_connection(lambda connection: connection.put(io.BytesIO(content), remote=path))
 
-    def _with_connection(self, use: Callable[[Any], T], seconds: float) -> T:
+    def _with_connection(self, use: Callable[[Any], T]) -> T:
         with self._lock, translated(self._address.ip):
             try:
                 open_connection(self._connection)
-                with limited(self._connection, seconds):
-                    return use(self._connection)
+                return use(self._connection)
             except BaseException:
                 self._connection.close()  # what is half dead is opened anew next time
                 raise

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from guest_vm import WALL_SECONDS, Vm
 
+from vmpool.context import BuildContext, image_name, waa_context
 from vmpool.errors import GuestCommandError
 from vmpool.guest import cloud_init, docker
-from vmpool.guest.context import BuildContext, image_name, waa_context
 
 ARGUMENTS = {"BASE_IMAGE": "windowsarena/winarena:latest", "WINDOWS_IMAGE": "dockurr/windows"}
 

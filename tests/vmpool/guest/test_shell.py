@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import time
 
 import pytest
 from guest_vm import Vm
@@ -55,23 +54,6 @@ async def test_a_program_that_takes_too_long_is_given_up(vm: Vm) -> None:
     await vm.call(vm.shell.run, ["true"], LIMIT)
 
 
-@pytest.mark.parametrize("what", ["run", "put"])
-@pytest.mark.parametrize("is_open", [True, False], ids=["open", "not yet open"])
-async def test_a_frozen_vm_is_given_up(vm: Vm, what: str, *, is_open: bool) -> None:
-    """The guest lives in this test's loop: while the test itself waits, nothing of it moves."""
-    if is_open:
-        await vm.call(vm.shell.run, ["true"], LIMIT)
-    use = (
-        partial(vm.shell.run, ["true"])
-        if what == "run"
-        else partial(vm.shell.put, b"x", "/home/azureuser/x")
-    )
-    with ThreadPoolExecutor() as threads:
-        trouble = threads.submit(use, timeout_seconds=0.5).exception(timeout=30)
-    assert isinstance(trouble, GuestUnreachableError)
-    await vm.call(use, LIMIT)
-
-
 async def test_a_connection_cut_in_the_middle_is_unreachable(vm: Vm) -> None:
     running = asyncio.ensure_future(asyncio.to_thread(vm.shell.run, ["sleep", "1000"], LIMIT))
     await asyncio.sleep(0.5)
@@ -82,5 +64,29 @@ async def test_a_connection_cut_in_the_middle_is_unreachable(vm: Vm) -> None:
 
 async def test_files_arrive_whole(vm: Vm) -> None:
     content = bytes(range(256)) * 400
-    await vm.call(vm.shell.put, content, "/tmp/file", LIMIT)  # noqa: S108 # the VM's
+    await vm.call(vm.shell.put, content, "/tmp/file")  # noqa: S108 # the VM's
     assert (await vm.call(vm.shell.run, ["stat", "-c", "%s", "/tmp/file"], LIMIT)).out == "102400\n"  # noqa: S108 # same
+
+
+async def test_what_is_fed_is_read_and_stands_in_no_argument(vm: Vm) -> None:
+    secret = "s3cret " * 300
+    answer = await vm.call(vm.shell.feed, ["cat"], secret, LIMIT)
+    assert answer.out == secret
+
+
+async def test_feeding_takes_no_longer_for_more_bytes(vm: Vm) -> None:
+    began = time.monotonic()
+    await vm.call(vm.shell.feed, ["cat"], 20_000 * "x", LIMIT)
+    assert time.monotonic() - began < LIMIT / 2
+
+
+async def test_a_program_that_fails_on_what_it_is_fed_does_not_repeat_it(vm: Vm) -> None:
+    with pytest.raises(GuestCommandError) as caught:
+        await vm.call(vm.shell.feed, ["cat", "/nowhere"], "s3cret", LIMIT)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_feeding_a_program_that_takes_too_long_is_given_up(vm: Vm) -> None:
+    with pytest.raises(GuestUnreachableError):
+        await asyncio.to_thread(vm.shell.feed, ["sleep", "1000"], "x", 0.3)
+    await vm.call(vm.shell.run, ["true"], LIMIT)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from vmpool.reference import Reference, parse
 from vmpool.settings import Settings
 
 
@@ -57,6 +58,37 @@ def image_name(name: str, arguments: Mapping[str, str]) -> str:
 def build_arguments(settings: Settings) -> dict[str, str]:
     """Base images of the build."""
     return {"BASE_IMAGE": settings.base_image, "WINDOWS_IMAGE": settings.windows_image}
+
+
+BASE_LABEL, WINDOWS_LABEL = "org.waa.base-image", "org.waa.windows-image"
+"""Labels of the built image (see its Dockerfile): from which base images, by digest, it is."""
+
+
+def base_images(settings: Settings) -> dict[str, Reference]:
+    """Base images of the build, by the label that names them.
+
+    Raises:
+        UsageError: one of them is no Docker image name.
+    """
+    return {
+        BASE_LABEL: parse(settings.base_image),
+        WINDOWS_LABEL: parse(settings.windows_image),
+    }
+
+
+def pinned_arguments(settings: Settings, digests: Mapping[str, str]) -> dict[str, str]:
+    """Base images of the build, each pinned where its digest is known.
+
+    Args:
+        settings: name them.
+        digests: by the labels that name them.
+    """
+    bases = base_images(settings)
+    named = build_arguments(settings)
+    for argument, label in (("BASE_IMAGE", BASE_LABEL), ("WINDOWS_IMAGE", WINDOWS_LABEL)):
+        if digests.get(label):
+            named[argument] = bases[label].at(digests[label])
+    return named
 
 
 def docker_image_name(settings: Settings) -> str:

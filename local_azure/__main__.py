@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local_azure import control
 from local_azure.hosts import KINDS
+from local_azure.registries import STORAGES
 from local_azure.spans import seconds_of
 
 DEFAULT_SPEED = 60.0
@@ -49,7 +50,12 @@ def _run(options: argparse.Namespace) -> int:
         return _serve(options)
     if options.command == "start":
         wanted = control.Wanted(
-            options.port, options.ssh_port, options.speed, options.profile, options.guests
+            options.port,
+            options.ssh_port,
+            options.speed,
+            options.profile,
+            options.guests,
+            options.registries,
         )
         found = control.launch(options.state, wanted)
         _show(asdict(found), as_json=options.json)
@@ -99,6 +105,7 @@ def _serve(options: argparse.Namespace) -> int:
                 options.speed,
                 options.profile,
                 options.guests,
+                options.registries,
             )
         )
     except AlreadyRunningError as error:
@@ -123,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", type=Path, help="durations (TOML)")
     parser.add_argument("--guests", choices=KINDS, default=KINDS[0], help="what runs inside VMs")
+    parser.add_argument(
+        "--registries",
+        choices=STORAGES,
+        default=STORAGES[0],
+        help="what keeps container registries' content",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document to stdout")
     return parser
 

@@ -145,7 +145,9 @@ def _resource_manager(call: Call) -> Reply:
         raise refusals.no_route(call, TABLE)
     call.params = found.params
     call.is_from_provider = bool(
-        re.search(r"/providers/Microsoft\.(Compute|Network)/", call.path, re.IGNORECASE)
+        re.search(
+            r"/providers/Microsoft\.(Compute|Network|ContainerRegistry)/", call.path, re.IGNORECASE
+        )
     )
     subscription = found.params.get("subscription")
     if subscription and subscription.lower() != call.cloud.identity.subscription_id:

@@ -27,6 +27,9 @@ LIFETIME_WALL_SECONDS = 3599
 PUBLIC_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 """What the public clouds' clients ask for; accepted beside our own endpoint."""
 
+REGISTRY_AUDIENCE = "https://containerregistry.azure.net"
+"""What az asks for to sign in to a container registry; Resource Manager refuses such tokens."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -78,7 +81,7 @@ class Tokens:
 
     def accepts_audience(self, audience: str) -> bool:
         """Whether tokens for that resource are ours to give."""
-        return audience.rstrip("/") in self._audiences
+        return audience.rstrip("/") in (*self._audiences, REGISTRY_AUDIENCE)
 
     def issue(self, audience: str) -> str:
         """An access token for `audience`."""
@@ -120,7 +123,17 @@ class Tokens:
                 "Authentication failed. The 'Authorization' header is missing.",
                 "The authentication failed because of missing 'Authorization' header.",
             )
-        self._check_claims(self._decode(token))
+        self._check_claims(self._decode(token), self._audiences)
+
+    def subject_of(self, token: str) -> str:
+        """Who a token stands for that is shown to a container registry.
+
+        Raises:
+            AzureError: 401, it is not valid.
+        """
+        claims = self._decode(token)
+        self._check_claims(claims, (*self._audiences, REGISTRY_AUDIENCE))
+        return str(claims["sub"])
 
     def _decode(self, token: str) -> dict[str, Any]:
         try:
@@ -140,8 +153,8 @@ class Tokens:
             raise _refusal("InvalidAuthenticationToken", text, text) from error
         return claims
 
-    def _check_claims(self, claims: dict[str, Any]) -> None:
-        if not self.accepts_audience(claims["aud"]):
+    def _check_claims(self, claims: dict[str, Any], audiences: tuple[str, ...]) -> None:
+        if str(claims["aud"]).rstrip("/") not in audiences:
             text = (
                 "The access token has been obtained for wrong audience or resource "
                 f"'{claims['aud']}'."

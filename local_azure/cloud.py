@@ -14,6 +14,7 @@ from local_azure.faults import Faults
 from local_azure.machines import Machines
 from local_azure.meter import Meter, Prices
 from local_azure.operations import Operations
+from local_azure.registries.manager import Registries
 from local_azure.retail.items import price_list
 from local_azure.state import Store
 from local_azure.throttle import Throttle
@@ -59,6 +60,7 @@ class Cloud:
         self.throttle = Throttle(self)
         self.operations = Operations(self)
         self.machines = Machines(self, folder)
+        self.registries = Registries(self, folder)
         self.requests: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
 
     def url(self, path: str) -> str:

@@ -27,7 +27,7 @@ POLL_WALL_SECONDS = 0.03
 OWN = (
     "status.json", "ports.json", "clock.json", "lock", "server.log", "cloud.sqlite",
     "cloud.sqlite-wal", "cloud.sqlite-shm", "token.key", "ca.pem", "server.pem", "server.key",
-    "disks", "temp",
+    "disks", "temp", "images", "registries",
 )  # fmt: skip
 """What a state folder holds; `reset` removes nothing else."""
 
@@ -83,6 +83,8 @@ class Wanted:
         speed: cloud seconds per wall second.
         profile: durations file; None for the default.
         guests: what runs inside VMs: `simulated` or `none`.
+        registries: what keeps the content of container registries: Debian's `docker-registry`, our
+            `own`, or `auto`: the former where it is installed.
     """
 
     port: int | None = None
@@ -90,6 +92,7 @@ class Wanted:
     speed: float = 60.0
     profile: Path | None = None
     guests: str = "simulated"
+    registries: str = "auto"
 
 
 def start(

@@ -96,7 +96,15 @@ class Faults:
         Raises:
             AzureError: the fault's refusal.
         """
-        fault = self.strike("throttle", path=call.path, method=call.method)
+        self.check(call.method, call.path)
+
+    def check(self, method: str, path: str) -> None:
+        """Refuse a request, to Resource Manager or to a registry, that a fault is waiting for.
+
+        Raises:
+            AzureError: the fault's refusal.
+        """
+        fault = self.strike("throttle", path=path, method=method)
         if fault:
             wall = float(fault.get("retry_after", 10.0)) / self._cloud.clock.speed
             raise AzureError(
@@ -105,7 +113,7 @@ class Faults:
                 str(fault.get("message", "Too many requests have been received.")),
                 headers=wait_headers(wall),
             )
-        fault = self.strike("error", path=call.path, method=call.method)
+        fault = self.strike("error", path=path, method=method)
         if fault:
             raise AzureError(
                 int(fault.get("status", 500)),

@@ -17,6 +17,7 @@ POOL_TAG = "waa-pool"
 """Tag that names the pool a resource's cost is shown under."""
 HOURS_PER_MONTH = 730.0
 """Azure's own month for turning monthly prices into hourly ones."""
+HOURS_PER_DAY = 24.0
 GIB = 1 << 30
 BILLED_POWER = {"starting", "running", "stopping", "stopped"}
 """Power states whose compute is charged (Azure's states-billing page)."""
@@ -55,6 +56,17 @@ class Prices:
     def address_per_hour(self) -> float:
         """USD per hour of a Standard static public address."""
         return float(self.table["public_address_per_hour"])
+
+    def registry_per_hour(self, sku: str, stored_bytes: int) -> float:
+        """USD per hour of a container registry: its tier, and what it holds beyond the tier's."""
+        per_day = float(self.table["registry_per_day"][sku])
+        beyond = max(0.0, stored_bytes / GIB - self.registry_included_gib(sku))
+        per_month = beyond * float(self.table["registry_per_gib_month"])
+        return per_day / HOURS_PER_DAY + per_month / HOURS_PER_MONTH
+
+    def registry_included_gib(self, sku: str) -> int:
+        """GiB that a registry of that tier may hold at its price."""
+        return int(self.table["registry_included_gib"][sku])
 
 
 class Meter:

@@ -10,7 +10,6 @@ from local_azure.route import Routes
 from local_azure.wire import Call, Reply
 
 KNOWN_ELSEWHERE = (
-    "microsoft.containerregistry",
     "microsoft.storage",
     "microsoft.keyvault",
     "microsoft.web",

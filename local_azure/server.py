@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import uvicorn
-
 from local_azure.app import make_app
 from local_azure.certificates import ensure_certificates
 from local_azure.clock import CloudClock
@@ -25,15 +23,11 @@ from local_azure.cloud import Address, Cloud
 from local_azure.hosts import make_guests
 from local_azure.providers.common import GROUP_TYPE
 from local_azure.providers.groups import make_group
+from local_azure.serving import HOST, listen, make_server
 from local_azure.state import Resource
 
-HOST = "127.0.0.1"
 DEFAULT_GROUP = "waa"
 DEFAULT_REGION = "eastus"
-KEEP_ALIVE_WALL_SECONDS = 300
-"""Longer than clients keep idle connections, so that none is closed under a request."""
-BACKLOG = 2048
-GRACE_WALL_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,7 @@ class Options:
         speed: cloud seconds per wall second.
         profile: durations file; None for the default.
         guests: kind of guest, see `hosts`.
+        registries: what keeps container registries' content, see `registries.manager`.
     """
 
     folder: Path
@@ -55,32 +50,11 @@ class Options:
     speed: float
     profile: Path | None = None
     guests: str = "simulated"
+    registries: str = "auto"
 
 
 class AlreadyRunningError(Exception):
     """Another server uses the state folder."""
-
-
-class QuietServer(uvicorn.Server):
-    """uvicorn without its ten ticks a second: it waits until it is told to stop."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._told = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Wait for the end."""
-        await self._told.wait()
-        self.should_exit = True
-
-    def tell(self) -> None:
-        """Stop in order; idle connections are cut, their clients would not answer a TLS goodbye."""
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
-            transport = getattr(connection, "transport", None)
-            if transport and (cycle is None or cycle.response_complete):
-                transport.abort()
-        self._told.set()
 
 
 def serve(options: Options) -> None:
@@ -113,21 +87,10 @@ def take_lock(folder: Path) -> TextIO | None:
 async def _serve(options: Options) -> None:
     listener, address = _bind(options)
     clock = CloudClock(options.folder / "clock.json", options.speed)
-    cloud = Cloud(options.folder, address, clock, options.profile)
     ca_file, chain, key = ensure_certificates(options.folder)
-    config = uvicorn.Config(
-        make_app(cloud),
-        ssl_certfile=str(chain),
-        ssl_keyfile=str(key),
-        timeout_keep_alive=KEEP_ALIVE_WALL_SECONDS,
-        timeout_graceful_shutdown=GRACE_WALL_SECONDS,
-        server_header=False,
-        date_header=False,
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-    )
-    server = QuietServer(config)
+    cloud = Cloud(options.folder, address, clock, options.profile)
+    cloud.registries.kind = options.registries
+    server = make_server(make_app(cloud), chain, key)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.tell)
@@ -135,18 +98,14 @@ async def _serve(options: Options) -> None:
     _open(cloud)
     _announce(cloud, ca_file, options.speed)
     try:
-        await _run(server, listener)
+        await server.run_on(listener)
     finally:
         (options.folder / "status.json").unlink(missing_ok=True)
         await cloud.machines.settle()
         await cloud.machines.host.close()
+        await cloud.registries.close()
         clock.stop()
         cloud.store.close()
-
-
-async def _run(server: QuietServer, listener: socket.socket) -> None:
-    """Serve; our own signal handlers stay in place of uvicorn's."""
-    await server._serve([listener])  # noqa: SLF001 # `serve` would install uvicorn's signal handlers
 
 
 def _open(cloud: Cloud) -> None:
@@ -159,6 +118,7 @@ def _open(cloud: Cloud) -> None:
         cloud.store.put(group)
     cloud.store.set_meta("opened", "yes")
     cloud.machines.resume_all()
+    cloud.registries.resume_all()
     cloud.operations.resume_all()
     cloud.store.commit()
     cloud.clock.start()
@@ -168,21 +128,11 @@ def _bind(options: Options) -> tuple[socket.socket, Address]:
     """Take the HTTPS port; remember both ports for the next start."""
     file = options.folder / "ports.json"
     before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-    listener = _listen(options.port or 0, before.get("port", 0))
+    listener = listen(options.port or before.get("port", 0))
     ssh_port = options.ssh_port or before.get("ssh_port") or _free_port()
     address = Address(listener.getsockname()[1], ssh_port)
     _write(file, {"port": address.port, "ssh_port": ssh_port})
     return listener, address
-
-
-def _listen(wanted: int, before: int) -> socket.socket:
-    # With the protocol named, asyncio turns off Nagle's algorithm on what it accepts; without, each
-    # answer in two writes waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, wanted or before))
-    listener.listen(BACKLOG)  # status.json promises that a client can connect: it waits, not fails
-    return listener
 
 
 def _free_port() -> int:

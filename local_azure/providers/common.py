@@ -29,6 +29,7 @@ NIC = "Microsoft.Network/networkInterfaces"
 ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
+REGISTRY = "Microsoft.ContainerRegistry/registries"
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 
 SEGMENTS = {"disk": "DiskOperations", "gallery": "capsOperations", "version": "capsOperations"}
@@ -174,13 +175,14 @@ def _rate(cloud: Cloud, resource: Resource) -> float | None:
         return prices.vm_per_hour(size, resource.location) if is_billed else 0.0
     if resource.type == DISK:
         return prices.disk_per_hour(resource.body["sku"]["name"], properties["diskSizeGB"])
-    if resource.type == IMAGE:
-        return prices.image_per_hour(resource.hidden.get("used_bytes", 0))
-    if resource.type == VERSION:
-        used = resource.hidden.get("used_bytes", 0)
-        return prices.image_per_hour(used) * replicas_stored(resource)
+    if resource.type in (IMAGE, VERSION):
+        copies = replicas_stored(resource) if resource.type == VERSION else 1
+        return prices.image_per_hour(resource.hidden.get("used_bytes", 0)) * copies
     if resource.type == ADDRESS:
         return prices.address_per_hour()
+    if resource.type == REGISTRY:
+        stored = resource.hidden.get("stored_bytes", 0)
+        return prices.registry_per_hour(resource.body["sku"]["name"], stored)
     return None
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local_azure.providers.common import ADDRESS, DISK, IMAGE, NIC, VERSION, VM, forget, keep
+from local_azure.providers.common import (
+    ADDRESS,
+    DISK,
+    IMAGE,
+    NIC,
+    REGISTRY,
+    VERSION,
+    VM,
+    forget,
+    keep,
+)
 from local_azure.state import Resource
 
 if TYPE_CHECKING:
@@ -31,6 +41,8 @@ def end(cloud: Cloud, resource: Resource, at: float) -> None:
         cloud.machines.remove_disk(resource)
     if resource.type in (IMAGE, VERSION):
         cloud.machines.remove_image(resource)
+    if resource.type == REGISTRY:
+        cloud.registries.remove(resource)
     if resource.type == NIC:
         release_addresses(cloud, resource)
     forget(cloud, resource, at)

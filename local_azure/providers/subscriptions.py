@@ -27,13 +27,11 @@ SERVED = {
         "networkInterfaces",
         "locations",
     ],
+    "Microsoft.ContainerRegistry": ["registries", "registries/runs", "checkNameAvailability"],
     "Microsoft.Resources": ["subscriptions", "resourceGroups", "tags", "resources"],
     "Microsoft.Authorization": ["permissions"],
     "Microsoft.DevTestLab": ["schedules"],
     "Microsoft.ComputeSchedule": ["locations"],
-}
-NAMES_ELSEWHERE = {
-    "microsoft.containerregistry": "Microsoft.ContainerRegistry",
 }
 
 
@@ -85,8 +83,7 @@ def list_locations(call: Call) -> Reply:
 @routes.on("GET", "/providers", SUBSCRIPTION + "/providers")
 def list_providers(call: Call) -> Reply:
     """Every provider with its registration."""
-    names = [*SERVED, *NAMES_ELSEWHERE.values()]
-    return Reply(200, {"value": [_provider(call, name) for name in names]})
+    return Reply(200, {"value": [_provider(call, name) for name in SERVED]})
 
 
 @routes.on("GET", SUBSCRIPTION + "/providers/{namespace}", "/providers/{namespace}")
@@ -142,7 +139,7 @@ def _subscription(call: Call) -> dict[str, Any]:
 
 def _known(call: Call) -> str:
     asked = call.params["namespace"].lower()
-    for name in (*SERVED, *NAMES_ELSEWHERE.values()):
+    for name in SERVED:
         if name.lower() == asked:
             return name
     if asked in KNOWN_ELSEWHERE:

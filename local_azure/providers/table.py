@@ -13,6 +13,9 @@ from local_azure.providers import (
     networks,
     nics,
     polling,
+    registries,
+    registry_credentials,
+    registry_write,
     resources,
     scheduled_actions,
     security_groups,
@@ -48,5 +51,8 @@ for _module in (
     nics,
     scheduled_actions,
     shutdown_schedules,
+    registries,
+    registry_write,
+    registry_credentials,
 ):
     TABLE.include(_module.routes)

@@ -16,7 +16,7 @@ from local_azure.spans import seconds_of
 
 DEFAULT_SPEED = 60.0
 PROCESS = ("serve", "start", "stop", "status", "reset")
-BESIDE = ("meter", "clock", "faults", "requests")
+BESIDE = ("meter", "clock", "faults", "requests", "hub", "hub-update")
 """What a running server is asked beside Azure's own protocol; see `admin`."""
 
 
@@ -74,7 +74,9 @@ def _ask(options: argparse.Namespace) -> None:
     """Use what the server offers beside Azure; the answer is a JSON document."""
     path, body = f"/_local/{options.command}", None
     method = "GET" if options.value is None else "POST"
-    if options.command == "clock" and options.value is not None:
+    if options.command == "hub-update":
+        path, method, body = "/_local/hub", "POST", {"image": options.value or ""}
+    elif options.command == "clock" and options.value is not None:
         body = {"advance": seconds_of(options.value)}
     elif options.command == "faults" and options.value == "clear":
         method = "DELETE"
@@ -119,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "value",
         nargs="?",
-        help="of clock: `advance`; of faults: a JSON object, or `clear`",
+        help="of clock: `advance`; of faults: a JSON object, or `clear`; of hub-update: the image"
+        " whose tag gets new content",
     )
     parser.add_argument("span", nargs="?", help="of clock advance: seconds, or like 90m, 2h, 14d")
     parser.add_argument("--state", type=Path, required=True, help="state folder")

@@ -1,6 +1,7 @@
-"""What the local Azure offers beside Azure: meter, faults, clock, request log, caller's address.
+"""What the local Azure offers beside Azure: meter, faults, clock, requests, hub, caller's address.
 
-Everything under `/_local/` needs the header `x-local-admin`, except the caller's address.
+Everything under `/_local/` needs the header `x-local-admin`, except the caller's address and the
+hub's images, which anybody may read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response
 
 from local_azure.errors import AzureError
+from local_azure.hub import web
+from local_azure.hub.shelf import UnknownImageError
 from local_azure.machines import VM
 from local_azure.state import Resource
 from local_azure.wire import Call
@@ -29,6 +32,9 @@ async def handle_local(call: Call) -> Response:
     """Answer a request under `/_local/`."""
     if call.path == "/_local/my-address":
         return PlainTextResponse(call.client)
+    if call.path.startswith(f"{web.PREFIX}/"):
+        path, has_credentials = call.path.removeprefix(web.PREFIX), "authorization" in call.headers
+        return web.answer(call.cloud.hub, call.method, path, has_credentials=has_credentials)
     token = call.headers.get("x-local-admin", "")
     if not secrets.compare_digest(token.encode(), call.cloud.identity.admin_token.encode()):
         return _json(401, {"error": "x-local-admin is missing or wrong"})
@@ -105,6 +111,20 @@ async def settle(call: Call) -> Any:
     return {}
 
 
+async def list_hub(call: Call) -> Any:
+    """Tags of the hub that were used, with their revisions."""
+    return {"images": call.cloud.hub.revisions()}
+
+
+async def move_tag(call: Call) -> Any:
+    """Give a tag of the hub new content: `{"image": "docker.io/dockurr/windows:latest"}`."""
+    try:
+        reference, revision, digest = call.cloud.hub.move(str(call.body.get("image", "")))
+    except UnknownImageError as error:
+        raise AzureError(400, "UnknownImage", str(error)) from error
+    return {"image": reference.full, "revision": revision, "digest": digest}
+
+
 HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/_local/meter"): meter,
     ("GET", "/_local/clock"): show_clock,
@@ -115,6 +135,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/_local/requests"): requests,
     ("DELETE", "/_local/requests"): forget_requests,
     ("POST", "/_local/settle"): settle,
+    ("GET", "/_local/hub"): list_hub,
+    ("POST", "/_local/hub"): move_tag,
 }
 
 

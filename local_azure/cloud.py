@@ -11,6 +11,8 @@ from local_azure.auth import Identity, Tokens
 from local_azure.catalog import Catalog, Durations
 from local_azure.clock import CloudClock
 from local_azure.faults import Faults
+from local_azure.hub.shelf import Shelf
+from local_azure.hub.web import PREFIX
 from local_azure.machines import Machines
 from local_azure.meter import Meter, Prices
 from local_azure.operations import Operations
@@ -61,6 +63,8 @@ class Cloud:
         self.operations = Operations(self)
         self.machines = Machines(self, folder)
         self.registries = Registries(self, folder)
+        self.hub = Shelf(self.store)
+        self.registry_mirror = self.url(PREFIX)
         self.requests: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
 
     def url(self, path: str) -> str:

@@ -55,6 +55,8 @@ class Status:
         my_address_url: answers the caller's address as plain text.
         admin_token: value of the header `x-local-admin` for `/_local/`.
         prices_url: the retail price list, as on prices.azure.com.
+        registry_mirror: `{registry_mirror}/{host}/v2/` stands for `https://{host}/v2/` of the
+            public registries; read only, no login.
     """
 
     endpoint: str
@@ -71,6 +73,7 @@ class Status:
     my_address_url: str
     admin_token: str
     prices_url: str
+    registry_mirror: str
 
 
 @dataclass(frozen=True)

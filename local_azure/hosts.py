@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_azure.catalog import Durations
-from local_azure.guests.base import GuestHost, GuestSpec
+from local_azure.guests.base import GuestHost, GuestSpec, Network
 
 if TYPE_CHECKING:
     from local_azure.cloud import Cloud
@@ -36,13 +36,14 @@ class NoGuests:
         """Nothing is open."""
 
 
-def make_guests(cloud: Cloud, kind: str, profile: Path | None) -> GuestHost:
+def make_guests(cloud: Cloud, kind: str, profile: Path | None, ca_file: Path) -> GuestHost:
     """The guest host of a cloud.
 
     Args:
         cloud: whose VMs.
         kind: one of `KINDS`.
         profile: durations file; None for the default.
+        ca_file: certificate of the cloud's own authority.
     """
     if kind == "none":
         return NoGuests()
@@ -51,6 +52,5 @@ def make_guests(cloud: Cloud, kind: str, profile: Path | None) -> GuestHost:
 
     durations = GuestDurations.from_table(Durations.load(profile).tables["guest"])
     machines = cloud.machines
-    return SimulatedGuests(
-        cloud.clock, durations, cloud.ssh_port, machines.is_allowed, machines.on_shutdown
-    )
+    network = Network(cloud.ssh_port, machines.is_allowed, cloud.registry_mirror, ca_file)
+    return SimulatedGuests(cloud.clock, durations, network, machines.on_shutdown)

@@ -94,7 +94,7 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.tell)
-    cloud.machines.host = make_guests(cloud, options.guests, options.profile)
+    cloud.machines.host = make_guests(cloud, options.guests, options.profile, ca_file)
     _open(cloud)
     _announce(cloud, ca_file, options.speed)
     try:
@@ -156,6 +156,7 @@ def _announce(cloud: Cloud, ca_file: Path, speed: float) -> None:
         "speed": speed,
         "pid": os.getpid(),
         "prices_url": cloud.url("/api/retail/prices"),
+        "registry_mirror": cloud.registry_mirror,
         "my_address_url": cloud.url("/_local/my-address"),
         "admin_token": identity.admin_token,
     }

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from public_registries import public_registries
 
 from local_azure.clock import CloudClock
-from local_azure.guests.base import GuestSpec
+from local_azure.guests.base import GuestSpec, Network
 from local_azure.guests.durations import GuestDurations
 from local_azure.guests.simulated import SimulatedGuests
 
@@ -70,6 +71,7 @@ class Machine:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.port = free_port()
         self.allowed = True
+        self.ca_file: Path | None = None
         self.shut_down: list[str] = []
         self.spec = self._spec(folder, fields)
         self.clock = CloudClock(folder / "clock.json", 1.0)
@@ -100,9 +102,9 @@ class Machine:
         async def on_shutdown(vm_id: str) -> None:
             self.shut_down.append(vm_id)
 
-        return SimulatedGuests(
-            self.clock, durations(), self.port, lambda *_: self.allowed, on_shutdown
-        )
+        mirror = public_registries().mirror
+        network = Network(self.port, lambda *_: self.allowed, mirror, self.ca_file)
+        return SimulatedGuests(self.clock, durations(), network, on_shutdown)
 
     async def boot(self) -> None:
         """Give power, and let time pass until sshd listens."""

@@ -69,6 +69,23 @@ OnShutdown = Callable[[str], Awaitable[None]]
 """Told the vm_id when the guest powers itself off (the VM is then Stopped, and billed)."""
 
 
+@dataclass(frozen=True)
+class Network:
+    """What lies between the guests and the world.
+
+    Attributes:
+        ssh_port: port on every guest's own address.
+        is_allowed: whether the network's rules admit a connection.
+        mirror: `{mirror}/{host}/v2/` stands for `https://{host}/v2/` of public registries.
+        ca_file: certificate of the authority that signs for registries; None: nobody signs.
+    """
+
+    ssh_port: int
+    is_allowed: IsAllowed
+    mirror: str
+    ca_file: Path | None
+
+
 class GuestHost(Protocol):
     """Runs the guests of one local Azure."""
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+PULL_BYTES = 11 << 30
+"""What `docker_pull` is the time of: the size of WAA's image."""
+
 
 @dataclass(frozen=True)
 class GuestDurations:
@@ -16,8 +19,8 @@ class GuestDurations:
 
     Attributes:
         cloud_init: first boot with packages to install, from power on.
-        docker_pull: first pull of a large image.
-        docker_pull_known: pull of an image whose layers are all there.
+        docker_pull: download of `PULL_BYTES` of layers; more or less takes in proportion.
+        docker_pull_known: what every pull takes beside, even if all layers are there.
         docker_build: build of an image, no step cached.
         docker_build_known: build with every step cached.
         container_start: from `docker run` to QEMU's start.
@@ -35,6 +38,10 @@ class GuestDurations:
     windows_first_boot: float
     windows_warm_boot: float
     windows_power_off: float
+
+    def transfer(self, size_bytes: int) -> float:
+        """How long a pull or push of so many bytes of layers takes."""
+        return self.docker_pull_known + self.docker_pull * size_bytes / PULL_BYTES
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:

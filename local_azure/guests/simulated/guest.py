@@ -23,6 +23,7 @@ from local_azure.guests.simulated.accounts import ROOT, Accounts
 from local_azure.guests.simulated.boot import Boot, load_boot, save_boot
 from local_azure.guests.simulated.cloud_init import CloudInit
 from local_azure.guests.simulated.docker.daemon import Daemon
+from local_azure.guests.simulated.docker.transport import Transport
 from local_azure.guests.simulated.files import GuestFiles
 from local_azure.guests.simulated.programs.table import PROGRAMS
 from local_azure.guests.simulated.running import Program
@@ -43,6 +44,7 @@ class Surroundings:
         durations: how long things take.
         ssh_port: port on every guest's address.
         is_allowed: (source address) -> whether the network admits it.
+        transport: the way to registries.
         shut_down: called when the guest powers itself off.
     """
 
@@ -50,6 +52,7 @@ class Surroundings:
     durations: GuestDurations
     ssh_port: int
     is_allowed: Callable[[str], bool]
+    transport: Transport
     shut_down: Callable[[], None]
 
 

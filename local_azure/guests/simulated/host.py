@@ -10,9 +10,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from local_azure.guests.base import Clock, GuestSpec, IsAllowed, OnShutdown
+from local_azure.guests.base import Clock, GuestSpec, Network, OnShutdown
 from local_azure.guests.durations import GuestDurations
 from local_azure.guests.simulated import space
+from local_azure.guests.simulated.docker.transport import Transport
 from local_azure.guests.simulated.faults import read_fault
 from local_azure.guests.simulated.guest import Guest, Surroundings
 
@@ -27,8 +28,7 @@ class SimulatedGuests:
     Args:
         clock: the cloud's clock.
         durations: how long things take.
-        ssh_port: port on every guest's own address.
-        is_allowed: whether the network's rules admit a connection.
+        network: what lies between the guests and the world.
         on_shutdown: told when a guest powered itself off.
     """
 
@@ -36,12 +36,12 @@ class SimulatedGuests:
         self,
         clock: Clock,
         durations: GuestDurations,
-        ssh_port: int,
-        is_allowed: IsAllowed,
+        network: Network,
         on_shutdown: OnShutdown,
     ) -> None:
-        self._clock, self._durations, self._ssh_port = clock, durations, ssh_port
-        self._is_allowed, self._on_shutdown = is_allowed, on_shutdown
+        self._clock, self._durations = clock, durations
+        self._network, self._on_shutdown = network, on_shutdown
+        self._transport = Transport(network.mirror, network.ca_file)
         self._guests: dict[str, Guest] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -55,6 +55,7 @@ class SimulatedGuests:
                 running.detach()
             else:
                 running.power_off(is_orderly=False)
+        self._transport.warm_up()
         guest = Guest(spec, self._surroundings(spec.vm_id))
         self._guests[spec.vm_id] = guest
         guest.power_on(at, ssh_open_at)
@@ -75,6 +76,7 @@ class SimulatedGuests:
         for guest in self._guests.values():
             guest.detach()
         self._guests.clear()
+        await self._transport.close()
 
     async def inject(self, vm_id: str, fault: Any) -> None:
         """Cause trouble in a guest.
@@ -93,11 +95,13 @@ class SimulatedGuests:
         guest.inject(wanted)
 
     def _surroundings(self, vm_id: str) -> Surroundings:
+        port = self._network.ssh_port
         return Surroundings(
             clock=self._clock,
             durations=self._durations,
-            ssh_port=self._ssh_port,
-            is_allowed=lambda source: self._is_allowed(vm_id, source, self._ssh_port),
+            ssh_port=port,
+            is_allowed=lambda source: self._network.is_allowed(vm_id, source, port),
+            transport=self._transport,
             shut_down=lambda: self._shut_down(vm_id),
         )
 

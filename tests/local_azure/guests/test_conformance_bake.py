@@ -6,7 +6,6 @@ import pytest
 from guest_machine import Machine, Make
 
 SECRET = "sesame-7f3a"
-LOGIN = "docker login -u user --password-stdin waapool.azurecr.io"
 
 
 async def test_deprovision_leaves_the_home_and_forgets_the_agents_data(guest: Machine) -> None:
@@ -59,18 +58,6 @@ async def test_cleaned_host_does_not_run_its_user_data_again_before_it_boots(
     await guest.pass_time(300)
     assert (await guest.must("cloud-init status")).strip() == "status: done"
     await guest.must("test ! -e /var/lib/cloud/data/record.json")
-
-
-async def test_registry_login_lies_in_the_home_until_logout(docker: Machine) -> None:
-    await docker.must(LOGIN, f"{SECRET}\n")
-    assert '"waapool.azurecr.io"' in await docker.must("cat .docker/config.json")
-    assert await docker.must("grep -rl auth .docker") == ".docker/config.json\n"
-    assert (await docker.run("sudo test -e /root/.docker/config.json")).code == 1
-    await docker.must("docker logout waapool.azurecr.io")
-    assert (await docker.run("grep -q azurecr .docker/config.json")).code == 1
-    assert await docker.must("docker logout waapool.azurecr.io") == (
-        "Not logged in to waapool.azurecr.io\n"
-    )
 
 
 async def test_docker_prunes_containers_and_cache_and_keeps_images(docker: Machine) -> None:

@@ -12,16 +12,19 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from local_azure.guests.simulated.docker import images
 from local_azure.guests.simulated.docker.dockerfile import Stage, Step, parse
-from local_azure.guests.simulated.docker.model import Image
-from local_azure.guests.simulated.docker.references import parse_reference
-from local_azure.guests.simulated.docker.registry import MIB, digest_of
+from local_azure.guests.simulated.docker.draft import Content, Draft, configure, moved
+from local_azure.guests.simulated.docker.model import Cached, Image
+from local_azure.guests.simulated.docker.pull import pull
+from local_azure.guests.simulated.docker.views import moment
 from local_azure.guests.simulated.files import GuestFiles, normalise
 from local_azure.guests.simulated.running import ProgramError, Run
+from local_azure.oci.content import digest_of, make_config
+from local_azure.oci.references import parse_reference
 
+MIB = 1 << 20
 FAILING = re.compile(r"^(?:/bin/)?false$|^exit (\d+)$")
 RUN_BYTES = 40 * MIB
 """What a RUN step is taken to add."""
@@ -46,18 +49,8 @@ class Recipe:
     dockerfile: str
     tags: list[str]
     arguments: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     is_without_cache: bool = False
-
-
-@dataclass
-class Layers:
-    """An image in the making."""
-
-    key: str
-    size_bytes: int
-    layers: list[str]
-    lineage: list[str]
-    config: dict[str, Any]
 
 
 class Build:
@@ -71,7 +64,7 @@ class Build:
     def __init__(self, run: Run, recipe: Recipe) -> None:
         self._run, self._recipe = run, recipe
         self._daemon = run.guest.docker
-        self._stages: dict[str, Layers] = {}
+        self._stages: dict[str, Draft] = {}
         self._number = 0
         self._step_seconds = 0.0
 
@@ -86,11 +79,11 @@ class Build:
         self._step_seconds = self._run.guest.durations.docker_build / max(1, steps)
         clock = self._run.guest.clock
         await clock.sleep_until(clock.now() + self._run.guest.durations.docker_build_known)
-        layers = Layers("", 0, [], [], {})
+        draft = Draft("", clock.now())
         for number, stage in enumerate(stages):
-            layers = await self._make_stage(stage)
-            self._stages[stage.name or str(number)] = self._stages[str(number)] = layers
-        return self._keep(layers)
+            draft = await self._make_stage(stage)
+            self._stages[stage.name or str(number)] = self._stages[str(number)] = draft
+        return self._keep(draft)
 
     def _read_dockerfile(self) -> str:
         self._say("[internal] load build definition from Dockerfile")
@@ -102,35 +95,38 @@ class Build:
                 f" {self._recipe.dockerfile.rpartition('/')[2]}: {(error.strerror or '').lower()}"
             ) from None
 
-    async def _make_stage(self, stage: Stage) -> Layers:
-        layers = await self._base(stage.base)
+    async def _make_stage(self, stage: Stage) -> Draft:
+        draft = await self._base(stage.base)
         for step in stage.steps:
             self._say(f"{step.name} {step.text.splitlines()[0] if step.text else ''}")
-            content = await self._content(step, layers)
-            layers.key = digest_of(layers.key, step.name, step.text, content)
-            await self._spend(step, layers)
-            _configure(layers.config, step)
-        return layers
+            content = await self._content(step)
+            draft.key = _key(draft.key, step.name, step.text, content.key)
+            draft.history.append(f"{step.name} {step.text}")
+            if step.name in ("RUN", "COPY", "ADD"):
+                size = RUN_BYTES if step.name == "RUN" else content.size_bytes
+                draft.add_layer(content, size)
+            await self._spend(step, draft)
+            configure(draft.config, step)
+        return draft
 
-    async def _base(self, name: str) -> Layers:
+    async def _base(self, name: str) -> Draft:
         """The image of a FROM: a stage, an image that is there, or one that is pulled."""
         if name in self._stages:
-            stage = self._stages[name]
-            return Layers(stage.key, stage.size_bytes, [*stage.layers], [*stage.lineage],
-                          dict(stage.config))  # fmt: skip
+            return self._stages[name].copy()
         if name == SCRATCH:
-            return Layers(SCRATCH, 0, [], [], {})
+            return Draft(SCRATCH, self._run.guest.clock.now())
         self._say(f"[internal] load metadata for {name}")
         image = await self._image(name)
-        return Layers(image.id, image.size_bytes, [*image.layers], [*image.lineage],
-                      dict(image.config))  # fmt: skip
+        blobs = {e.digest: self._daemon.engine.blob(e.digest) for e in image.layers}
+        return Draft(image.id, image.created, [*image.layers], blobs, [*image.files],
+                     dict(image.config), [f"FROM {name}"])  # fmt: skip
 
     async def _image(self, name: str) -> Image:
         image = images.find(self._daemon, name)
         if image:
             return image
         try:
-            return await images.pull(self._run, name, is_quiet=True)
+            return await pull(self._run, name, is_quiet=True)
         except ProgramError as error:
             reason = str(error).removeprefix("Error response from daemon: ")
             raise ProgramError(
@@ -138,30 +134,30 @@ class Build:
                 f" metadata: {reason}"
             ) from None
 
-    async def _content(self, step: Step, layers: Layers) -> str:
-        """What a COPY or ADD brings, as a digest; "" for other steps."""
+    async def _content(self, step: Step) -> Content:
+        """What a COPY or ADD brings; nothing for other steps."""
         if step.name not in ("COPY", "ADD"):
-            return ""
+            return Content()
         words = [word for word in step.words if not word.startswith("--")]
-        sources = [word for word in step.words if word.startswith("--from=")]
-        if sources:
-            return await self._content_of_image(sources[0].removeprefix("--from="), layers)
+        images_named = [word for word in step.words if word.startswith("--from=")]
+        if images_named:
+            return await self._content_of_image(images_named[0].removeprefix("--from="), words)
         if "<<" in step.text:
-            return digest_of(step.text)
+            return Content(_key(step.text))
         if len(words) < 2:  # noqa: PLR2004 # source and target
             raise ProgramError(f"ERROR: failed to solve: {step.name} requires two arguments")
         found = [self._digest_source(word) for word in words[:-1] if "://" not in word]
-        return digest_of(*found)
+        return Content(_key(*found))
 
-    async def _content_of_image(self, name: str, layers: Layers) -> str:
-        if name in self._stages:
-            other = self._stages[name]
-            layers.lineage += [each for each in other.lineage if each not in layers.lineage]
-            return other.key
-        image = await self._image(name)
-        layers.lineage += [each for each in image.lineage if each not in layers.lineage]
-        layers.size_bytes += min(COPIED_BYTES, image.size_bytes)
-        return image.id
+    async def _content_of_image(self, name: str, words: list[str]) -> Content:
+        """The files that `COPY --from` takes out of an image or stage."""
+        other: Draft | Image = self._stages[name] if name in self._stages else (
+            await self._image(name)
+        )  # fmt: skip
+        key = other.key if isinstance(other, Draft) else other.id
+        files = [moved(file, source, words[-1]) for source in words[:-1] for file in other.files]
+        size = min(COPIED_BYTES, other.size_bytes)
+        return Content(key, size, tuple(file for file in files if file))
 
     def _digest_source(self, source: str) -> str:
         """Digest of a file, a folder, or a pattern in the context."""
@@ -177,39 +173,38 @@ class Build:
                 "ERROR: failed to build: failed to solve: failed to compute cache key: failed to"
                 f' calculate checksum of ref: "{inner}": not found'
             )
-        return digest_of(*(digest_tree(path) for path in found))
+        return _key(*(digest_tree(path) for path in found))
 
-    async def _spend(self, step: Step, layers: Layers) -> None:
+    async def _spend(self, step: Step, draft: Draft) -> None:
         """Take a step's time unless it is cached; fail where a RUN must fail."""
         if failing := FAILING.match(step.text) if step.name == "RUN" else None:
             raise ProgramError(
                 f'ERROR: failed to build: failed to solve: process "/bin/sh -c {step.text}" did not'
                 f" complete successfully: exit code: {failing.group(1) or 1}"
             )
-        engine = self._daemon.engine
-        if layers.key in engine.cache and not self._recipe.is_without_cache:
+        cache, clock = self._daemon.engine.cache, self._run.guest.clock
+        if draft.key in cache and not self._recipe.is_without_cache:
             self._run.complain(f"#{self._number} CACHED")
         else:
-            clock = self._run.guest.clock
             await clock.sleep_until(clock.now() + self._step_seconds)
             self._run.guest.check_space()
-        if step.name in ("RUN", "COPY", "ADD"):
-            layers.layers.append(layers.key)
-            layers.size_bytes += RUN_BYTES if step.name == "RUN" else 0
-        engine.cache[layers.key] = layers.size_bytes
+            cache[draft.key] = Cached(draft.size_bytes, clock.now())
+        draft.created = cache[draft.key].created
 
-    def _keep(self, layers: Layers) -> Image:
+    def _keep(self, draft: Draft) -> Image:
+        if self._recipe.labels:
+            draft.config["Labels"] = {**(draft.config.get("Labels") or {}), **self._recipe.labels}
+        config = make_config(draft.config, draft.layers, moment(draft.created), draft.history)
         fresh = Image(
-            id=digest_of("image", layers.key),
+            id=digest_of(config),
             references=[],
             digests=[],
-            size_bytes=layers.size_bytes,
-            created=self._run.guest.clock.now(),
-            layers=layers.layers,
-            lineage=layers.lineage,
-            config=layers.config,
+            created=draft.created,
+            layers=draft.layers,
+            files=draft.files,
+            config=draft.config,
         )
-        image = self._daemon.engine.images.setdefault(fresh.id, fresh)
+        image = self._daemon.engine.keep(fresh, {**draft.blobs, fresh.id: config})
         for name in self._recipe.tags:
             images.tag(self._daemon, image, parse_reference(name))
         self._daemon.save()
@@ -225,6 +220,11 @@ class Build:
         self._run.complain(f"#{self._number} {text}")
 
 
+def _key(*parts: str) -> str:
+    """A key that stands for texts."""
+    return digest_of("\0".join(parts).encode())
+
+
 def digest_tree(path: Path) -> str:
     """Digest of a file or of everything in a folder; links are not followed."""
     total = hashlib.sha256()
@@ -237,23 +237,3 @@ def digest_tree(path: Path) -> str:
             total.update(str(file.relative_to(path)).encode() + b"\0")
             total.update(b"link" if file.is_symlink() else file.read_bytes())
     return total.hexdigest()
-
-
-def _configure(config: dict[str, Any], step: Step) -> None:
-    """Instructions that only change the image's configuration."""
-    if step.name in ("CMD", "ENTRYPOINT"):
-        key = step.name.capitalize()
-        config[key] = step.words if step.text.startswith("[") else ["/bin/sh", "-c", step.text]
-    elif step.name == "WORKDIR":
-        config["WorkingDir"] = normalise(step.text, config.get("WorkingDir") or "/")
-    elif step.name == "EXPOSE":
-        ports: dict[str, Any] = {f"{word.removesuffix('/tcp')}/tcp": {} for word in step.words}
-        config["ExposedPorts"] = {**(config.get("ExposedPorts") or {}), **ports}
-    elif step.name == "ENV":
-        pairs = step.words if "=" in step.words[0] else ["=".join(step.text.split(None, 1))]
-        names = {pair.partition("=")[0] for pair in pairs}
-        kept = [pair for pair in config.get("Env") or [] if pair.partition("=")[0] not in names]
-        config["Env"] = kept + pairs
-    elif step.name == "LABEL":
-        labels = dict(word.partition("=")[::2] for word in step.words)
-        config["Labels"] = {**(config.get("Labels") or {}), **labels}

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from local_azure.guests.simulated.docker import cli_containers, cli_disk, cli_images, cli_views
+from local_azure.guests.simulated.docker import (
+    cli_containers,
+    cli_disk,
+    cli_images,
+    cli_registry,
+    cli_views,
+    credentials,
+)
 from local_azure.guests.simulated.programs.options import grammar
 from local_azure.guests.simulated.running import Program, ProgramError, Run
 
 GLOBAL = grammar("-D --debug -v --version", "--config --log-level -l", stops_at_word=True, code=125)
 IMAGE: Mapping[str, Program] = {
-    "pull": cli_images.pull, "build": cli_images.build, "ls": cli_images.list_images,
-    "tag": cli_images.tag, "rm": cli_images.remove, "push": cli_images.push,
+    "pull": cli_registry.pull, "build": cli_images.build, "ls": cli_images.list_images,
+    "tag": cli_images.tag, "rm": cli_images.remove, "push": cli_registry.push,
     "inspect": cli_views.inspect_image, "prune": cli_disk.prune_images,
 }  # fmt: skip
 CONTAINER: Mapping[str, Program] = {
@@ -32,10 +39,10 @@ GROUPED = ("ls", "inspect", "prune")
 COMMANDS: Mapping[str, Program] = {
     **{name: program for name, program in CONTAINER.items() if name not in GROUPED},
     "ps": cli_views.ps, "inspect": cli_views.inspect, "version": cli_views.version,
-    "info": cli_views.info, "pull": cli_images.pull,
+    "info": cli_views.info, "pull": cli_registry.pull,
     "build": cli_images.build, "images": cli_images.list_images, "tag": cli_images.tag,
-    "rmi": cli_images.remove, "push": cli_images.push, "login": cli_images.login,
-    "logout": cli_images.logout,
+    "rmi": cli_images.remove, "push": cli_registry.push, "login": cli_registry.login,
+    "logout": cli_registry.logout,
 }  # fmt: skip
 
 
@@ -54,4 +61,7 @@ async def docker(run: Run) -> int:
     if program is None:
         raise ProgramError(f"{title}: '{name}' is not a {title} command.\nSee '{title} --help'")
     run.guest.docker.check(run)
-    return await program(replace(run, argv=[f"docker {name}", *words]))
+    environment = dict(run.environment)
+    if folder := options.last("--config"):
+        environment[credentials.FOLDER] = run.path(folder)
+    return await program(replace(run, argv=[f"docker {name}", *words], environment=environment))

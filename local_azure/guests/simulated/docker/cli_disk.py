@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local_azure.guests.simulated.docker import templates, views
+from local_azure.guests.simulated.docker import formats, views
 from local_azure.guests.simulated.docker.model import Engine, weight_of
 from local_azure.guests.simulated.programs.options import grammar
 from local_azure.guests.simulated.running import Program, ProgramError, Run
@@ -28,15 +27,8 @@ class Gone:
 async def df(run: Run) -> int:
     """`docker system df [--format F]`."""
     options = DF.parse("docker system df", run.arguments)
-    rows, form = _rows(run.guest.docker.engine), options.last("-f", "--format")
-    if form == "json":
-        lines = [json.dumps(row) for row in rows]
-    elif form:
-        lines = [templates.render(form.removeprefix("table "), row) for row in rows]
-    else:
-        lines = views.table(COLUMNS, rows)
-    for line in lines:
-        run.say(line)
+    rows = _rows(run.guest.docker.engine)
+    formats.show(run, rows, COLUMNS, options.last("-f", "--format"))
     return 0
 
 
@@ -65,7 +57,7 @@ def _row(kind: str, total: int, active: int, size: int, idle: int) -> dict[str, 
 
 def _cached(engine: Engine) -> int:
     """The cache shares its layers with images: the largest step stands for what is beside them."""
-    return max(engine.cache.values(), default=0)
+    return max((step.size_bytes for step in engine.cache.values()), default=0)
 
 
 def _containers(engine: Engine, *, is_all: bool) -> Gone:  # noqa: ARG001 # every prune's form

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local_azure.guests.simulated.docker import images, lifecycle, templates, views, windows
+from local_azure.guests.simulated.docker import formats, images, lifecycle, views, windows
 from local_azure.guests.simulated.docker.cli_containers import find
 from local_azure.guests.simulated.docker.daemon import Daemon
 from local_azure.guests.simulated.docker.model import Container
@@ -31,17 +31,10 @@ async def ps(run: Run) -> int:
         for container in reversed(daemon.engine.containers.values())
         if (is_all or container.is_running) and all(_fits(daemon, container, *p) for p in filters)
     ]
-    form = options.last("--format")
     if options.has("-q", "--quiet"):
-        lines = [str(row["ID"]) for row in rows]
-    elif form == "json":
-        lines = [json.dumps(row) for row in rows]
-    elif form:
-        lines = [templates.render(form.removeprefix("table "), row) for row in rows]
+        formats.show_ids(run, rows)
     else:
-        lines = views.table(COLUMNS, rows)
-    for line in lines:
-        run.say(line)
+        formats.show(run, rows, COLUMNS, options.last("--format"))
     return 0
 
 
@@ -95,7 +88,7 @@ def _inspect(run: Run, options: Options, kind: str) -> int:
     if not form:
         run.say(json.dumps(documents, indent=4))
     for document in documents if form else []:
-        run.say(json.dumps(document) if form == "json" else templates.render(form, document))
+        formats.show_document(run, document, form)
     for name in missing:
         run.complain(_absent(name, kind))
     return 1 if missing or not options.rest else 0
@@ -134,7 +127,7 @@ async def version(run: Run) -> int:
     document = {"Client": facts, "Server": facts}
     form = options.last("-f", "--format")
     if form:
-        run.say(json.dumps(document) if form == "json" else templates.render(form, document))
+        formats.show_document(run, document, form)
         return 0
     for side in ("Client", "Server"):
         run.say(
@@ -162,7 +155,7 @@ async def info(run: Run) -> int:
     }
     form = options.last("-f", "--format")
     if form:
-        run.say(json.dumps(document) if form == "json" else templates.render(form, document))
+        formats.show_document(run, document, form)
         return 0
     run.say("Server:")
     for name, value in document.items():

@@ -9,6 +9,7 @@ from typing import Any
 from local_azure.guests.simulated.docker import images
 from local_azure.guests.simulated.docker.daemon import Daemon
 from local_azure.guests.simulated.docker.model import Container, Image
+from local_azure.guests.simulated.docker.pull import pull
 from local_azure.guests.simulated.files import normalise
 from local_azure.guests.simulated.programs.options import Options, grammar
 from local_azure.guests.simulated.running import ProgramError, Run
@@ -109,7 +110,7 @@ async def _image(run: Run, name: str, policy: str) -> Image:
     reference = images.read_reference(name, CODE)
     run.complain(f"Unable to find image '{reference.familiar}:{reference.tag}' locally")
     try:
-        return await images.pull(run, name, is_quiet=True)
+        return await pull(run, name, is_quiet=True)
     except ProgramError as error:
         raise ProgramError(f"docker: {error}", CODE) from None
 

@@ -6,6 +6,7 @@ Nothing ticks: the state of containers at a moment is worked out from times when
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class Daemon:
         self.guest = guest
         self.root = DEFAULT_ROOT
         self.engine = Engine()
+        self.pulls: dict[str, asyncio.Lock] = {}
         self._state = "inactive"
 
     def unit_state(self) -> str:

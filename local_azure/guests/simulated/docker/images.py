@@ -1,30 +1,22 @@
-"""Images of a guest: find, pull, tag, remove, push.
-
-A pull takes time and prints Docker's progress; it counts only when it has ended. Pushed images are
-kept with the engine that pushed them: a registry shared between VMs is not part of a guest.
-"""
+"""Images that a guest has: find, tag, remove; and what commands on images have in common."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from local_azure.guests.simulated import space
-from local_azure.guests.simulated.docker import credentials, registry
 from local_azure.guests.simulated.docker.model import Image
-from local_azure.guests.simulated.docker.references import (
+from local_azure.guests.simulated.running import ProgramError
+from local_azure.oci.references import (
     BadReferenceError,
     Reference,
     parse_reference,
 )
-from local_azure.guests.simulated.running import ProgramError, Run
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.docker.daemon import Daemon
 
 SHORT = 12
 DAEMON = "Error response from daemon: "
-_pulls: dict[tuple[str, str], asyncio.Lock] = {}
 
 
 def read_reference(text: str, code: int = 1) -> Reference:
@@ -66,89 +58,12 @@ def get(daemon: Daemon, text: str) -> Image:
     return image
 
 
-async def pull(run: Run, text: str, *, is_quiet: bool = False) -> Image:
-    """Pull an image, waiting for a pull of the same one that is under way.
-
-    Raises:
-        ProgramError: in Docker's words.
-    """
-    daemon, reference = run.guest.docker, read_reference(text)
-    is_logged_in = credentials.is_known(run, reference.registry)
-    pushed = daemon.engine.images.get(daemon.engine.pushed.get(reference.full, ""))
-    if pushed:
-        _add(pushed.references, reference.full)
-        daemon.save()
-        return pushed
-    remote = registry.look_up(reference, is_logged_in=is_logged_in)
-    lock = _pulls.setdefault((run.guest.spec.vm_id, remote.id), asyncio.Lock())
-    async with lock:
-        if not is_quiet:
-            run.say(f"{reference.tag or reference.digest}: Pulling from {_path(reference)}")
-        known = daemon.engine.images.get(remote.id)
-        if known is None:
-            await _download(run, remote, is_quiet=is_quiet)
-        else:
-            clock = run.guest.clock
-            await clock.sleep_until(clock.now() + run.guest.durations.docker_pull_known)
-        image = daemon.engine.images.setdefault(remote.id, _image(run, reference, remote))
-        _name(daemon, image, reference, remote)
-        daemon.save()
-    if not is_quiet:
-        state = "Image is up to date" if known else "Downloaded newer image"
-        run.say(f"Digest: {remote.digest}")
-        run.say(f"Status: {state} for {reference.familiar}:{reference.tag or remote.digest}")
-    run.say(reference.full)
-    return image
-
-
-async def _download(run: Run, remote: registry.Remote, *, is_quiet: bool) -> None:
-    """Let the time pass, layer by layer, and refuse what does not fit on the disk."""
-    guest = run.guest
-    began, names = guest.clock.now(), [digest[7 : 7 + SHORT] for digest in remote.layers]
-    whole = guest.durations.docker_pull * remote.share
-    if not is_quiet:
-        for name in names:
-            run.say(f"{name}: Pulling fs layer")
-    for number, name in enumerate(names, 1):
-        await guest.clock.sleep_until(began + whole * number / len(names))
-        _check_room(run, remote)
-        if not is_quiet:
-            run.say(f"{name}: Pull complete")
-
-
-def _check_room(run: Run, remote: registry.Remote) -> None:
-    disk = space.disk_of(run.guest, run.guest.docker.root)
-    if disk.available < remote.size_bytes:
-        raise ProgramError(
-            f"failed to register layer: write {run.guest.docker.root}: no space left on device"
-        )
-
-
-def _image(run: Run, reference: Reference, remote: registry.Remote) -> Image:
-    return Image(
-        id=remote.id,
-        references=[],
-        digests=[],
-        size_bytes=remote.size_bytes,
-        created=run.guest.clock.now(),
-        layers=remote.layers,
-        lineage=[reference.name],
-        config=remote.config,
-    )
-
-
-def _name(daemon: Daemon, image: Image, reference: Reference, remote: registry.Remote) -> None:
-    if reference.tag:
-        tag(daemon, image, reference)
-    _add(image.digests, f"{reference.name}@{remote.digest}")
-
-
 def tag(daemon: Daemon, image: Image, reference: Reference) -> None:
     """Give an image a name, taking it from the image that had it."""
     for other in daemon.engine.images.values():
         if reference.full in other.references:
             other.references.remove(reference.full)
-    _add(image.references, reference.full)
+    add(image.references, reference.full)
 
 
 def remove(daemon: Daemon, text: str, *, is_forced: bool) -> list[str]:
@@ -178,10 +93,17 @@ def remove(daemon: Daemon, text: str, *, is_forced: bool) -> list[str]:
     return lines
 
 
-def _path(reference: Reference) -> str:
-    return reference.repository
-
-
-def _add(names: list[str], name: str) -> None:
+def add(names: list[str], name: str) -> None:
+    """Add a name that may be there."""
     if name not in names:
         names.append(name)
+
+
+def need(words: list[str], name: str, count: int) -> None:
+    """Refuse a command without exactly so many words.
+
+    Raises:
+        ProgramError: in Docker's words.
+    """
+    if len(words) != count:
+        raise ProgramError(f"{name}: requires {count} argument{'s' * (count > 1)}")

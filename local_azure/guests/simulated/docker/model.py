@@ -6,13 +6,18 @@ wiped temp disk, captured with an OS disk. All times are cloud times in seconds 
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_azure.guests.simulated.durable import load_json, save_json
+from local_azure.oci.content import Layer
 
 STATE_FILE = "engine.json"
+FORM = 2
+"""Number of the file's form; what an earlier one holds is lost, as with a new data-root."""
 RUNNING, EXITED, CREATED = "running", "exited", "created"
 
 
@@ -21,24 +26,35 @@ class Image:
     """One image.
 
     Attributes:
-        id: `sha256:...` of the content.
+        id: digest of its configuration.
         references: canonical tags.
         digests: canonical repository digests.
-        size_bytes: size on the disk.
         created: when it was built.
-        layers: layer digests, lowest first.
-        lineage: canonical names of the images that it was built from, itself included.
+        layers: lowest first.
+        files: paths of the files in its layers, without a leading slash.
         config: `Env`, `Cmd`, `Entrypoint`, `Labels`, `ExposedPorts`, `WorkingDir`.
     """
 
     id: str
     references: list[str]
     digests: list[str]
+    created: float
+    layers: list[Layer]
+    files: list[str]
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size on the disk."""
+        return sum(layer.size_bytes for layer in self.layers)
+
+
+@dataclass
+class Cached:
+    """A build step that was done: the bytes of all layers up to it, and when it was done."""
+
     size_bytes: int
     created: float
-    layers: list[str]
-    lineage: list[str]
-    config: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -113,41 +129,61 @@ class Engine:
     Attributes:
         images: by id.
         containers: by id, oldest first.
-        cache: build cache: step key -> image size so far.
-        pushed: canonical reference -> image id.
+        cache: build cache: step key -> what came of it.
+        blobs: bytes of layers and configurations in base64, by digest.
     """
 
     images: dict[str, Image] = field(default_factory=dict)
     containers: dict[str, Container] = field(default_factory=dict)
-    cache: dict[str, int] = field(default_factory=dict)
-    pushed: dict[str, str] = field(default_factory=dict)
+    cache: dict[str, Cached] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
+
+    def layers(self) -> dict[str, Layer]:
+        """Every layer that is there, by digest."""
+        return {layer.digest: layer for image in self.images.values() for layer in image.layers}
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes of a layer or configuration that is there."""
+        return base64.b64decode(self.blobs[digest])
+
+    def keep(self, image: Image, blobs: Mapping[str, bytes]) -> Image:
+        """Take an image with what it is made of; one that is there already stays as it is."""
+        self.blobs.update({name: base64.b64encode(data).decode() for name, data in blobs.items()})
+        return self.images.setdefault(image.id, image)
+
+    def sweep(self) -> None:
+        """Forget the blobs that no image is made of."""
+        needed = self.images.keys() | self.layers().keys()
+        self.blobs = {name: data for name, data in self.blobs.items() if name in needed}
 
 
 def weight_of(images: list[Image]) -> int:
     """Bytes that images take on a disk; layers that they share count once."""
-    total = 0
-    for image in images:
-        bases = [
-            base.size_bytes
-            for base in images
-            if base is not image and image.layers[: len(base.layers)] == base.layers
-        ]
-        total += image.size_bytes - max(bases, default=0)
-    return total
+    layers = {layer.digest: layer.size_bytes for image in images for layer in image.layers}
+    return sum(layers.values())
 
 
 def load_engine(folder: Path) -> Engine:
     """What a data-root holds; nothing for a new one."""
     kept = load_json(folder / STATE_FILE, {})
-    containers = {key: _container(value) for key, value in kept.get("containers", {}).items()}
-    images = {key: Image(**value) for key, value in kept.get("images", {}).items()}
-    rest = {name: kept.get(name, {}) for name in ("cache", "pushed")}
-    return Engine(images=images, containers=containers, **rest)
+    if kept.get("form") != FORM:
+        return Engine()
+    return Engine(
+        images={key: _image(value) for key, value in kept["images"].items()},
+        containers={key: _container(value) for key, value in kept["containers"].items()},
+        cache={key: Cached(**value) for key, value in kept["cache"].items()},
+        blobs=kept["blobs"],
+    )
 
 
 def save_engine(folder: Path, engine: Engine) -> None:
     """Keep what a data-root holds."""
-    save_json(folder / STATE_FILE, asdict(engine))
+    engine.sweep()
+    save_json(folder / STATE_FILE, {"form": FORM, **asdict(engine)})
+
+
+def _image(value: dict[str, Any]) -> Image:
+    return Image(**{**value, "layers": [Layer(**layer) for layer in value["layers"]]})
 
 
 def _container(value: dict[str, Any]) -> Container:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_azure.guests.simulated.docker.model import CREATED, Container, Image
-from local_azure.guests.simulated.docker.references import parse_reference
+from local_azure.oci.references import parse_reference
 
 SHORT = 12
 NEVER = "0001-01-01T00:00:00Z"
@@ -134,7 +134,7 @@ def image_document(image: Image) -> dict[str, Any]:
         "Os": "linux",
         "Size": image.size_bytes,
         "Config": image.config,
-        "RootFS": {"Type": "layers", "Layers": image.layers},
+        "RootFS": {"Type": "layers", "Layers": [layer.diff_id for layer in image.layers]},
     }
 
 

@@ -13,11 +13,11 @@ import hashlib
 from pathlib import Path
 
 from local_azure.guests.simulated.docker.model import Container, Image, Windows
-from local_azure.guests.simulated.docker.registry import WINDOWS_NAMES
 from local_azure.guests.simulated.durable import write_atomically
 from local_azure.guests.simulated.space import write_windows_disk
 
 STORAGE = "/storage"
+ENTRY = "run/entry.sh"
 MARKER, BASE = "windows.boot", "windows.base"
 STALE = ("data.*", "windows.*", "*.rom", "*.vars")
 DEFAULT_VERSION = "11"
@@ -34,8 +34,8 @@ ARROW = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 
 
 def is_windows(image: Image) -> bool:
-    """Whether an image is dockur's or WAA's, or built from one."""
-    return any(name in WINDOWS_NAMES for name in image.lineage)
+    """Whether an image has dockur's entry point: it is dockur's or WAA's, or built from one."""
+    return ENTRY in image.files
 
 
 def base_name(version: str) -> str:

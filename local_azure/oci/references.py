@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 HUB = "docker.io"
+HUB_NAMES = (HUB, "index.docker.io", "registry-1.docker.io")
 NAME = re.compile(
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
@@ -44,6 +45,11 @@ class Reference:
         return self.name.removeprefix(f"{HUB}/library/").removeprefix(f"{HUB}/")
 
     @property
+    def familiar_full(self) -> str:
+        """Name with tag or digest, as Docker shows it."""
+        return f"{self.familiar}{self.full.removeprefix(self.name)}"
+
+    @property
     def full(self) -> str:
         """Canonical text."""
         return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
@@ -63,7 +69,7 @@ def parse_reference(text: str) -> Reference:
     is_wrong = not NAME.fullmatch(repository) or (colon and not TAG.fullmatch(tag))
     if is_wrong or (digest and not DIGEST.fullmatch(digest)):
         raise BadReferenceError("invalid reference format")
-    registry = HUB if registry in ("index.docker.io", "registry-1.docker.io") else registry
+    registry = HUB if registry in HUB_NAMES else registry
     if registry == HUB and "/" not in repository:
         repository = f"library/{repository}"
     return Reference(registry, repository, tag or ("" if digest else "latest"), digest)

@@ -13,6 +13,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -73,8 +74,9 @@ def make_layer(files: Mapping[str, bytes], size_bytes: int) -> tuple[Layer, byte
     return Layer(digest_of(blob), digest_of(tar), len(blob), size_bytes), blob
 
 
-def unpack(blob: bytes) -> tuple[str, list[str]]:
-    """The diff id of a gzipped tar, and the paths in it.
+@lru_cache(maxsize=256)
+def unpack(blob: bytes) -> tuple[str, tuple[str, ...]]:
+    """The diff id of a gzipped tar, and the paths in it; many guests ask the same.
 
     Raises:
         BadContentError: it is none.
@@ -82,7 +84,7 @@ def unpack(blob: bytes) -> tuple[str, list[str]]:
     try:
         tar = gzip.decompress(blob)
         with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-            names = archive.getnames()
+            names = tuple(archive.getnames())
     except (OSError, EOFError, tarfile.TarError) as error:
         raise BadContentError(str(error)) from error
     return digest_of(tar), names

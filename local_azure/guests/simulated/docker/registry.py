@@ -119,7 +119,12 @@ class Registry:
         Raises:
             RegistryError: it is not to be had.
         """
-        return _expect(await self._send("GET", f"{name}/blobs/{digest}"), OK).content
+        url = f"{self._base}{name}/blobs/{digest}"
+        try:
+            answer = await self._transport.get_blob(url, self._authorization)
+        except TransportError as error:
+            raise RegistryError("", f'Get "{url}": {error}') from error
+        return _expect(answer, OK).content
 
     async def has_blob(self, name: str, digest: str) -> bool:
         """Whether a repository has a blob.

@@ -1,7 +1,9 @@
 """HTTP from simulated guests to registries: the public ones by their mirror, others on loopback.
 
-One client for all guests of a host, so that a connection once made serves them all. Refuses every
-other place: a simulated guest has no way out to any network.
+One client for all guests of a host: a connection once made serves them all, guests that want the
+same blob at the same time share one download, and public blobs, which cannot change, are kept. A
+pool of 64 that starts together would else spend seconds on thousands of equal requests. Refuses
+every other place: a simulated guest has no way out to any network.
 """
 
 from __future__ import annotations
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3})(?::\d+)?")
 PLACE = re.compile(r"https?://(?P<host>[^/?#@]+)(?:[/?]|$)")
 PATIENCE_WALL_SECONDS = 60.0
-CONNECTIONS = 16
+KEEP_WALL_SECONDS = 60.0
+"""How long an idle connection is kept: less than the server keeps it."""
+REQUESTS = 8
+"""At once, by all guests; more only wait for each other inside the client."""
+OK = 200
 
 
 class TransportError(Exception):
@@ -39,6 +45,8 @@ class Transport:
         self._mirror, self._ca_file = mirror, ca_file
         self._client: httpx.AsyncClient | None = None
         self._warming: asyncio.Task[object] | None = None
+        self._turns = asyncio.Semaphore(REQUESTS)
+        self._blobs: dict[str, asyncio.Task[httpx.Response]] = {}
 
     def warm_up(self) -> None:
         """Load the client beside other work: its 0.2 s shall not stop every guest at a pull."""
@@ -71,7 +79,8 @@ class Transport:
         import httpx  # noqa: PLC0415 # loaded by now, see `warm_up`
 
         try:
-            return await client.request(method, url, headers=dict(headers), content=content)
+            async with self._turns:
+                return await client.request(method, url, headers=dict(headers), content=content)
         except httpx.TimeoutException as error:
             raise TransportError(
                 "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
@@ -79,8 +88,30 @@ class Transport:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise TransportError(_go_words(str(error), host["host"])) from error
 
+    async def get_blob(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """GET a blob, together with whoever is getting it; a caller that goes stops nobody else.
+
+        Raises:
+            TransportError: no answer.
+        """
+        fetching = self._blobs.get(url)
+        if fetching is None:
+            fetching = asyncio.ensure_future(self.send("GET", url, headers))
+            self._blobs[url] = fetching
+            fetching.add_done_callback(lambda done: self._settle(url, done))
+        return await asyncio.shield(fetching)
+
+    def _settle(self, url: str, done: asyncio.Task[httpx.Response]) -> None:
+        """Forget a download that has ended, unless it brought a public blob."""
+        is_answered = not done.cancelled() and done.exception() is None
+        is_public = url.startswith(f"{self._mirror}/")
+        if not (is_answered and is_public and done.result().status_code == OK):
+            del self._blobs[url]
+
     async def close(self) -> None:
         """Close every connection."""
+        for fetching in self._blobs.values():
+            fetching.cancel()
         if self._client is not None:
             await self._client.aclose()
 
@@ -94,7 +125,7 @@ class Transport:
             self._client = httpx.AsyncClient(
                 verify=_trust(self._ca_file),
                 timeout=PATIENCE_WALL_SECONDS,
-                limits=httpx.Limits(max_connections=CONNECTIONS),
+                limits=httpx.Limits(keepalive_expiry=KEEP_WALL_SECONDS),
                 trust_env=False,
             )
         return self._client

@@ -23,7 +23,7 @@ SUBSCRIPTIONS_API = "2022-12-01"
 PROVIDERS_API = "2021-04-01"
 PERMISSIONS_API = "2022-04-01"
 FEATURES_API = "2021-07-01"
-NAMESPACES = ("Microsoft.Compute", "Microsoft.Network")
+NAMESPACES = ("Microsoft.Compute", "Microsoft.Network", "Microsoft.ContainerRegistry")
 STANDARD_FEATURE = "UseStandardSecurityType"
 IN_SUBSCRIPTION = (
     "Microsoft.Compute/virtualMachines/read",

@@ -15,6 +15,7 @@ from local_azure.providers import (
     polling,
     registries,
     registry_credentials,
+    registry_runs,
     registry_write,
     resources,
     scheduled_actions,
@@ -54,5 +55,6 @@ for _module in (
     registries,
     registry_write,
     registry_credentials,
+    registry_runs,
 ):
     TABLE.include(_module.routes)

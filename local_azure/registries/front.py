@@ -24,6 +24,7 @@ from local_azure.registries.acr import AcrApi
 from local_azure.registries.layout import MAX_NAME, NAME, TAG, Layout, stamp
 from local_azure.registries.oci_errors import OciError, unauthorized
 from local_azure.registries.sign_in import SignIn
+from local_azure.registries.task_blobs import ACCOUNT
 from local_azure.registries.tokens import RegistryTokens
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Front:
             return await self._sign_in.exchange(request)
         if request.method in ("GET", "POST") and path == "/oauth2/token":
             return await self._sign_in.token(request)
+        if path.startswith(f"{ACCOUNT}/"):
+            return await self._blobs(request)
         target = parse_target(path)
         if target is None:
             raise OciError("NOT_FOUND")
@@ -115,6 +118,12 @@ class Front:
         if target.kind == "base":
             return JSONResponse({})
         return await self._hand_on(request, target)
+
+    async def _blobs(self, request: Request) -> Response:
+        registry = self._cloud.store.get(self._parts.registry_id)
+        if registry is None:
+            raise OciError("NOT_FOUND")
+        return await self._cloud.registries.blobs(registry).handle(request)
 
     def _authorize(self, request: Request, target: Target) -> None:
         """Refuse whoever has no token that is enough.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from local_azure import contents
 from local_azure.certificates import ensure_certificates
 from local_azure.providers.common import REGISTRY, keep
+from local_azure.registries.builds import Builds
 from local_azure.registries.catalogue import stored_bytes
 from local_azure.registries.layout import Layout
 from local_azure.serving import HOST, QuietServer, listen, make_server
@@ -25,6 +26,7 @@ from local_azure.serving import HOST, QuietServer, listen, make_server
 if TYPE_CHECKING:
     from local_azure.cloud import Cloud
     from local_azure.registries.front import Front, Storage
+    from local_azure.registries.task_blobs import TaskBlobs
     from local_azure.state import Resource
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Registries:
         self._tasks: set[asyncio.Task[None]] = set()
         self._measuring: set[str] = set()
         self.kind = "auto"
+        self.builds = Builds(cloud)
 
     def reserve(self) -> int:
         """A port for a new registry; clients can connect from now on, they wait until it opens."""
@@ -90,6 +93,21 @@ class Registries:
         """Where a registry's content is."""
         return Layout(self.folder(guid) / "storage")
 
+    def key(self) -> str:
+        """What signs tokens and addresses."""
+        return self._cloud.store.meta(KEY)
+
+    def blobs(self, registry: Resource) -> TaskBlobs:
+        """Uploads and logs of a registry's builds."""
+        from local_azure.providers.registry_runs import status_of  # noqa: PLC0415 # imports us
+        from local_azure.registries.task_blobs import TaskBlobs  # noqa: PLC0415 # most have none
+
+        registry_id, folder = registry.id, self.builds.folder(registry)
+        return TaskBlobs(
+            self._cloud.clock, self.key(), folder,
+            lambda run_id: status_of(self._cloud, registry_id, run_id),
+        )  # fmt: skip
+
     def resume_all(self) -> None:
         """After a start: serve all that there are."""
         if not self._cloud.store.meta(KEY):
@@ -99,6 +117,7 @@ class Registries:
 
     async def close(self) -> None:
         """Stop serving, end the children; everything is kept."""
+        await self.builds.close()
         for task in (*self._queues.values(), *self._tasks):
             task.cancel()
         await asyncio.gather(*self._queues.values(), *self._tasks, return_exceptions=True)
@@ -125,7 +144,7 @@ class Registries:
         from local_azure.registries.front import Front, Parts  # noqa: PLC0415 # most have no registry
         from local_azure.registries.tokens import RegistryTokens  # noqa: PLC0415 # same
 
-        tokens = RegistryTokens(self._cloud.clock, self._cloud.store.meta(KEY), service, guid)
+        tokens = RegistryTokens(self._cloud.clock, self.key(), service, guid)
         layout = self.layout(guid)
         return Front(
             Parts(self._cloud, registry_id, tokens, storage, layout,

@@ -211,3 +211,10 @@ async def test_images_on_the_temp_disk_are_lost_with_it(docker: Machine) -> None
     docker.wipe_temp_disk()
     await docker.boot()
     assert await docker.must("docker images -q") != ""
+
+
+async def test_label_of_the_command_line_is_beside_those_of_the_file(docker: Machine) -> None:
+    await make_context(docker)
+    await docker.must("docker build -q -t app --label base=sha256:1 --label owner=me context")
+    shown = await docker.must("docker image inspect --format '{{json .Config.Labels}}' app")
+    assert json.loads(shown) == {"owner": "me", "base": "sha256:1"}

@@ -254,6 +254,21 @@ async def test_login_lies_in_the_home_until_logout_and_root_has_another(
     )
 
 
+@NEEDS_REGISTRY
+async def test_variables_of_a_user_are_not_roots_unless_sudo_is_told(
+    docker: Machine, registry: DockerRegistry
+) -> None:
+    login = f"docker --config /opt/waa login -u {USER} --password-stdin {registry.host}"
+    await docker.must(f"sudo {login}", f"{PASSWORD}\n")
+    name = f"{registry.host}/waa:1"
+    await build(docker, name)
+    push = f"docker push {name}"
+    refused = await docker.patiently(f"DOCKER_CONFIG=/opt/waa sudo {push}")
+    assert refused.err == "no basic auth credentials\n"
+    await docker.must(f"sudo DOCKER_CONFIG=/opt/waa {push}")
+    await docker.must(f"DOCKER_CONFIG=/opt/waa sudo -E {push}")
+
+
 async def test_nobody_logs_in_to_the_hub_or_pushes_to_it(docker: Machine) -> None:
     login = "docker login -u user --password-stdin"
     refused = await docker.run(login, "password\n")
@@ -268,18 +283,3 @@ async def test_registry_that_is_not_there_refuses_the_connection(docker: Machine
     refused = await docker.patiently("docker pull 127.0.0.1:1/waa:1")
     assert refused.code == 1
     assert "dial tcp 127.0.0.1:1: connect: connection refused" in refused.err
-
-
-async def test_label_of_the_command_line_is_beside_those_of_the_file(docker: Machine) -> None:
-    await docker.must("mkdir context && tee context/Dockerfile", DOCKERFILE)
-    await docker.must("docker build -q -t app --label base=sha256:1 --label owner=me context")
-    shown = await docker.must("docker image inspect --format '{{json .Config.Labels}}' app")
-    assert json.loads(shown) == {"owner": "me", "base": "sha256:1"}
-
-
-async def test_state_of_an_earlier_form_is_an_empty_engine(docker: Machine) -> None:
-    await docker.must("docker pull alpine && sudo systemctl stop docker")
-    await docker.must("sudo tee /var/lib/docker/engine.json", '{"images": {"sha256:1": {"id": 1}}}')
-    await docker.must("sudo systemctl start docker")
-    assert await docker.must("docker images -q") == ""
-    await docker.must("docker pull alpine")

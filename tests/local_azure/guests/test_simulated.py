@@ -273,3 +273,11 @@ async def test_used_bytes_of_a_disk_are_what_df_told(windows: Machine) -> None:
     with (windows.spec.os_disk / "opt" / "waa" / "storage" / "data.img").open("wb") as real:
         real.truncate(64 << 30)
     assert windows.host.used_bytes(windows.spec.os_disk) < told
+
+
+async def test_state_of_an_earlier_form_is_an_empty_engine(docker: Machine) -> None:
+    await docker.must("docker pull alpine && sudo systemctl stop docker")
+    await docker.must("sudo tee /var/lib/docker/engine.json", '{"images": {"sha256:1": {"id": 1}}}')
+    await docker.must("sudo systemctl start docker")
+    assert await docker.must("docker images -q") == ""
+    await docker.must("docker pull alpine")

@@ -167,7 +167,7 @@ def _image(image_id: str, config: bytes) -> Image:
             id=image_id,
             references=[],
             digests=[],
-            created=datetime.fromisoformat(document["created"]).timestamp(),
+            created=_moment(document.get("created")),
             layers=[],
             files=[],
             config=dict(document.get("config") or {}),
@@ -192,6 +192,11 @@ def _unpack(image: Image, blobs: Mapping[str, bytes], layers: Sequence[Layer]) -
     named = json.loads(blobs[image.id]).get("rootfs", {}).get("diff_ids")
     if named != [layer.diff_id for layer in image.layers]:
         raise ProgramError(f"{images.DAEMON}layers from manifest don't match image configuration")
+
+
+def _moment(text: str | None) -> float:
+    """A time in a configuration; 0 when it has none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 def _short(layer: Layer) -> str:

@@ -73,7 +73,11 @@ class Registry:
         Raises:
             RegistryError: they are wrong, or the registry can't be reached.
         """
-        await self.open("")
+        try:
+            await self.open("")
+        except RegistryError as error:
+            place = f'Get "{self.shown}": ' if error.code else ""
+            raise RegistryError(error.code, f"{place}{error}") from None
         if not self._authorization and self._login:
             self._authorization = self._login.header()
         answer = await self._send("GET", "")

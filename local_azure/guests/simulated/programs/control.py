@@ -37,15 +37,18 @@ async def sudo(run: Run) -> int:
     options = SUDO.parse("sudo", run.arguments)
     if run.user != ROOT and "sudo" not in run.groups:
         raise ProgramError("sudo: a password is required")
+    environment = dict(run.environment) if options.has("-E") else {}
     while options.rest and "=" in options.rest[0]:
-        options.rest.pop(0)
+        name, _, value = options.rest.pop(0).partition("=")
+        environment[name] = value
     if not options.rest:
         raise ProgramError("usage: sudo [-n] [-E] [-u user] command")
     user = options.last("-u", default=ROOT)
     if user not in run.guest.accounts.users():
         raise ProgramError(f"sudo: unknown user {user}")
     groups = run.guest.accounts.groups_of(user)
-    environment = dict(run.environment) | {
+    environment |= {
+        "PWD": run.folder,
         "HOME": run.guest.accounts.home(user), "USER": user, "LOGNAME": user, "SUDO_USER": run.user,
     }  # fmt: skip
     inner = replace(

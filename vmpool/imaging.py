@@ -124,8 +124,8 @@ def what_changed(image: Image, docker_image: str, bases: Mapping[str, str]) -> t
     for label, then in known.items():
         now = bases.get(label)
         if now and then and now != then:
-            what = "client" if label == BASE_LABEL else "Windows"
-            found.append(f"the base image with the {what}, now {now[:SHORT_DIGEST]}")
+            what = "WAA client" if label == BASE_LABEL else "Windows"
+            found.append(f"the {what} base image, now {now[:SHORT_DIGEST]}")
     return tuple(found)
 
 

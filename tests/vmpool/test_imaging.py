@@ -144,7 +144,7 @@ def test_a_base_image_that_moved_makes_an_image_stale() -> None:
     made = replace(image(), windows_digest="sha256:" + 64 * "1")
     moved = {WINDOWS_LABEL: "sha256:" + 64 * "2"}
     (said,) = imaging.what_changed(made, "waa-auto:abc", moved)
-    assert "Windows, now sha256:222222222222" in said
+    assert "Windows base image, now sha256:222222222222" in said
 
 
 @pytest.mark.parametrize("bases", [{}, {WINDOWS_LABEL: ""}, {WINDOWS_LABEL: "sha256:1"}])

@@ -11,6 +11,7 @@ from world import Run, World
 from flows.image_pull import image_pull
 from flows.image_push import image_push
 from flows.pool_create import pool_create
+from tasks import session
 from vmpool.errors import NotFoundError
 from vmpool.settings import Settings
 
@@ -120,3 +121,27 @@ def blobs_of(world: World) -> list[Path]:
     """Files that hold the contents of the registries."""
     folder = world.state_dir / "azure" / "registries"
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build of Azure's is real work of another process: limits leave it its time."""
+    monkeypatch.setattr(session, "SHORTEST_LIMIT_WALL_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_azure_builds_the_image_without_any_vm_and_a_pool_takes_it(world: World) -> None:
+    built = await world.run(image_push, builder="acr")
+    assert registry(built)["digest"] == registry(built)["latest_digest"]
+    assert world.vms() == []
+    created = await world.run(pool_create, workers=1)
+    assert created.phases(world.worker(0))["pull-image"].startswith("from registry")
+    assert created.phases(world.worker(0))["build-image"] == "was there"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_build_that_azure_refuses_fails_with_the_end_of_its_log(world: World) -> None:
+    world.variables["WAA_WINDOWS_IMAGE"] = "docker.io/dockurr/nosuch:1"
+    run = await world.run(image_push, builder="acr")
+    assert "Failed" in str(run.error)
+    assert "dockurr/nosuch" in str(run.error)

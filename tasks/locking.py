@@ -3,29 +3,38 @@
 The lease lasts 60 s and is renewed while the holder lives, so a killed holder frees the pool within
 a minute. A lease is no fence: every call stays idempotent all the same. The limit is created
 first, because `strict=False` on a missing limit is silently no lock at all.
+
+Prefect keeps who holds a lease to itself. So whoever holds a pool signs for it in a variable of the
+limit's name: it alone writes there, and the signature tells as well whether it still lives.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID
 
 from prefect import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.concurrency.asyncio import concurrency
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
+from prefect.variables import Variable
 
 from vmpool.errors import LockedError
 from vmpool.naming import lock_name
 
 LEASE_SECONDS = 60.0
 """The shortest lease that the server accepts; a killed holder blocks the pool at most so long."""
+NOBODY = "another operation"
+"""A holder that is not known, or that was killed and whose lease has not run out yet."""
+AT_WORK = (StateType.RUNNING, StateType.CANCELLING)
+MOST_POOLS = 200
+"""The server's largest page of limits."""
 
 
 @asynccontextmanager
@@ -44,7 +53,7 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
         await client.upsert_global_concurrency_limit_by_name(name, 1)
         limit = await client.read_global_concurrency_limit_by_name(name)
     if limit.active_slots:
-        get_run_logger().info("Pool %s is held by %s: waiting", pool, await holder(pool))
+        get_run_logger().info("Pool %s is held by %s: waiting", pool, _named(await holder(pool)))
     lock = concurrency(
         name, timeout_seconds=timeout_seconds, lease_duration=LEASE_SECONDS, strict=True
     )
@@ -53,24 +62,54 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
             await stack.enter_async_context(lock)
         except TimeoutError as error:
             raise LockedError(
-                f"pool {pool} is held by {await holder(pool)} and was not let go within "
+                f"pool {pool} is held by {_named(await holder(pool))} and was not let go within "
                 f"{timeout_seconds:.0f} s: wait for it or cancel that run"
             ) from error
+        await _sign(name)
         yield
 
 
-async def holder(pool: str) -> str:
-    """The flow run that works on the pool now, for people; "another operation" if none is found."""
-    running = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
-    )
-    async with get_client() as client:
-        runs = await client.read_flow_runs(flow_run_filter=running, limit=200)
-    others = [run for run in runs if _is_on(run, pool)]
-    return f"run '{others[0].name}'" if others else "another operation that was killed or is ending"
-
-
-def _is_on(run: FlowRun, pool: str) -> bool:
+async def _sign(name: str) -> None:
+    """Say who holds the limit; written by its holder only."""
     context = FlowRunContext.get()
-    own = context.flow_run.id if context and context.flow_run else None
-    return run.id != own and f"pool:{pool}" in run.tags
+    if context and context.flow_run:
+        by = {"run": str(context.flow_run.id), "host": socket.gethostname(), "pid": os.getpid()}
+        await Variable.aset(name, by, overwrite=True)
+
+
+async def held_pools() -> dict[str, FlowRun]:
+    """Every pool that a living flow run works on now, and the run."""
+    async with get_client() as client:
+        limits = await client.read_global_concurrency_limits(limit=MOST_POOLS)
+    prefix = lock_name("")
+    taken = [limit.name for limit in limits if limit.active_slots]
+    pools = [name.removeprefix(prefix) for name in taken if name.startswith(prefix)]
+    found = {pool: await holder(pool) for pool in pools}
+    return {pool: run for pool, run in found.items() if run}
+
+
+async def holder(pool: str) -> FlowRun | None:
+    """The flow run that holds the pool; None if it is not known, or no longer lives."""
+    by: Any = await Variable.aget(lock_name(pool))
+    if not by or (by["host"] == socket.gethostname() and not _is_process(by["pid"])):
+        return None
+    async with get_client() as client:
+        try:
+            run = await client.read_flow_run(UUID(by["run"]))
+        except ObjectNotFound:
+            return None
+    return run if run.state_type in AT_WORK else None
+
+
+def _is_process(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _named(run: FlowRun | None) -> str:
+    return f"run '{run.name}'" if run else NOBODY

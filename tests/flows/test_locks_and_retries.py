@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from prefect import get_client
 from prefect.concurrency.asyncio import concurrency
 from prefect.flow_engine import run_flow_async
+from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry
 from world import World, task_runs
 
 from flows.pool_create import pool_create
+from flows.pool_extend import pool_extend
 from flows.pool_pause import pool_pause
+from tasks.locking import held_pools
 from vmpool import naming, tags
 from vmpool.arm import pipeline
 from vmpool.errors import LockedError
@@ -35,6 +41,35 @@ async def test_who_waits_too_long_is_told_who_holds_the_pool(world: World) -> No
     assert isinstance(waiting.error, LockedError)
     assert f"held by run 'pool-create {world.pool}'" in str(waiting.error)
     await holding
+
+
+async def test_a_run_that_waits_for_the_pool_is_not_its_holder(world: World) -> None:
+    world.fault(kind="operation", operation="vm.create", resource=world.pool, mode="stuck")
+    holding = asyncio.create_task(world.run(pool_create))
+    await world.until(lambda: world.vm(0))
+    waiting = asyncio.create_task(world.run(pool_extend))
+    await asyncio.sleep(0.5)
+    held = await held_pools()
+    assert held[world.pool].name == f"pool-create {world.pool}"
+    await asyncio.gather(holding, waiting)
+
+
+async def test_a_holder_that_was_killed_is_not_named(world: World) -> None:
+    """Its run seems to run for ever: nobody is left to say what became of it."""
+    begin = "import asyncio, flows.pool_create as f; asyncio.run(f.pool_create({!r}))"
+    api = str(PREFECT_API_URL.value())
+    with world.environment():
+        variables = {**os.environ, "PREFECT_API_URL": api, "PREFECT_LOGGING_LEVEL": "CRITICAL"}
+    world.fault(kind="operation", operation="vm.create", resource=world.pool, mode="stuck")
+    with subprocess.Popen(  # noqa: ASYNC220 # ended by force, and at once
+        [sys.executable, "-c", begin.format(world.pool)], env=variables, cwd=world.state_dir
+    ) as process:
+        await world.until(lambda: world.vm(0))
+        process.kill()
+    world.variables["WAA_LOCK_TIMEOUT_SECONDS"] = "0.5"
+    run = await world.run(pool_pause)
+    assert isinstance(run.error, LockedError)
+    assert "held by another operation" in str(run.error)
 
 
 async def test_a_retried_run_goes_on_where_it_stopped(world: World) -> None:
@@ -101,8 +136,7 @@ async def test_a_cut_connection_costs_a_retry_not_the_worker(world: World) -> No
     assert (await running).status["state"] == "ready"
 
 
-async def test_a_killed_holder_is_named_as_such(world: World) -> None:
-    """The slot is taken, but no run is on the pool."""
+async def test_a_holder_that_is_no_run_is_not_guessed(world: World) -> None:
     name = naming.lock_name(world.pool)
     world.variables["WAA_LOCK_TIMEOUT_SECONDS"] = "0.3"
     async with get_client() as client:
@@ -110,4 +144,4 @@ async def test_a_killed_holder_is_named_as_such(world: World) -> None:
     async with concurrency(name, strict=True, lease_duration=60):
         run = await world.run(pool_create)
     assert isinstance(run.error, LockedError)
-    assert "another operation that was killed" in str(run.error)
+    assert "held by another operation" in str(run.error)

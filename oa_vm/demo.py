@@ -10,6 +10,7 @@ from oa_vm.children import every_end_interrupts
 from oa_vm.output import out
 from oa_vm.preview import observe_pool
 from oa_vm.run import run_flow
+from oa_vm.watch import ServerLostError
 from vmpool.errors import VmPoolError
 from vmpool.settings import CloudKind, Settings, load_settings
 
@@ -36,6 +37,8 @@ def run_demo(workers: int) -> None:
             _step(settings, "pool-create", "from nothing", {"workers": workers})
             _step(settings, "pool-pause", "costs no compute", {})
             _step(settings, "pool-resume", "warm", {})
+        except ServerLostError:
+            raise
         except VmPoolError:
             _step(settings, "pool-cleanup", "after the failure", {})
             raise

@@ -10,6 +10,7 @@ from rich.text import Text
 from local_azure.control import LocalAzureError
 from oa_vm import image, local, pool, service
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
+from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
 
 app = typer.Typer(
@@ -48,6 +49,9 @@ def main() -> None:
     """Run the command line; a known error is one line and its exit code, never a traceback."""
     try:
         app()
+    except ServerLostError as error:
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        end_at_once(FAILED)
     except VmPoolError as error:
         err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(exit_code(error))

@@ -67,6 +67,17 @@ def answers(url: str) -> bool:
     return _get(f"{url}/health") is True
 
 
+def refuses(url: str) -> bool:
+    """Whether nothing listens at an API address; a server that is only busy does not refuse."""
+    try:
+        httpx.get(f"{url}/health", timeout=HEALTH_WALL_SECONDS, trust_env=False)
+    except httpx.ConnectError:
+        return True
+    except httpx.HTTPError:
+        return False
+    return False
+
+
 def is_healthy(settings: Settings, server: Server) -> bool:
     """Whether it answers, and is the one that uses our home."""
     told = _get(f"{server.url}/admin/settings") if answers(server.url) else None

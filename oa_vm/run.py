@@ -5,9 +5,9 @@ Prefect is imported here, late: `pool-status`, `--help` and `--dry-run` do witho
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,7 +15,9 @@ import httpx
 from oa_vm import stack
 from oa_vm.logs import told
 from oa_vm.output import err, table
+from oa_vm.prefect_server import refuses
 from oa_vm.progress import shown
+from oa_vm.watch import run_watched
 from vmpool.errors import PermanentError
 from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, headline, rows
@@ -36,8 +38,9 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
 
     Raises:
         VmPoolError: what the flow raised.
+        ServerLostError: the Prefect server ended under it.
     """
-    with stack.running(settings):
+    with stack.running(settings) as url:
         from tasks.session import listeners  # noqa: PLC0415 # imports Prefect: 1-2 s
 
         spans: list[Span] = []
@@ -46,19 +49,21 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
             with shown(name, err, speed(settings)) as listener, told(err):
                 token = listeners.set((listener, spans.append))
                 try:
-                    return _called(flow, parameters)
+                    return _called(flow, parameters, partial(refuses, url))
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
             _print_timings(name, [span for span in spans if span.ended])
 
 
-def _called(flow: Flow, parameters: dict[str, Any]) -> dict[str, Any]:
+def _called(
+    flow: Flow, parameters: dict[str, Any], is_server_gone: Callable[[], bool]
+) -> dict[str, Any]:
     """Call a flow; what is Prefect's trouble, not ours, becomes one line too."""
     from prefect.exceptions import PrefectException, TerminationSignal  # noqa: PLC0415 # as above
 
     try:
-        return asyncio.run(flow(**parameters))
+        return run_watched(flow(**parameters), is_server_gone)
     except (KeyboardInterrupt, TerminationSignal) as error:
         err.print("Interrupted. What was started keeps its auto-pause: oa-vm pool-status shows it.")
         raise KeyboardInterrupt from error

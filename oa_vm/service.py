@@ -21,11 +21,15 @@ def up(
     raise typer.Exit(run_up(load_settings(), port))
 
 
-def down() -> None:
+def down(
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if a run is cut off; workers keep their timer.")
+    ] = False,
+) -> None:
     """Stop what commands started in the background: Prefect server and local Azure."""
     from oa_vm.down import run_down  # noqa: PLC0415 # beside its only use
 
-    run_down(load_settings())
+    run_down(load_settings(), force=force)
 
 
 def demo(

@@ -89,7 +89,8 @@ def configured(settings: Settings, url: str) -> Iterator[str]:
 
     Prefect must not have been imported with another address before.
     """
-    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # oa_vm.logs says what matters
+    levels = ("CONSOLE_LEVEL", "DEBUG_LEVEL")  # oa_vm.logs says what matters
+    quiet = {f"PREFECT_LOGGING_HANDLERS_{level}": "CRITICAL" for level in levels}
     with exported({**waa_variables(settings), **prefect_variables(settings, url), **quiet}):
         yield url
 
@@ -109,7 +110,8 @@ def borrowed(settings: Settings) -> Iterator[str]:
     finally:
         with undisturbed():
             if not had_prefect:
-                _send_what_waits()
+                if prefect_server.is_alive(settings):
+                    _send_what_waits()
                 prefect_server.stop(settings)
             if not had_azure:
                 control.stop(settings.local_state_dir)

@@ -7,6 +7,7 @@ a person's ssh configuration, agent and known hosts; none of that has a say here
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import fabric
 import paramiko
-from invoke.exceptions import CommandTimedOut, ThreadException
+from invoke.exceptions import ThreadException
 
 from vmpool.errors import GuestUnreachableError, HostKeyError
 
@@ -84,33 +85,69 @@ def open_connection(connection: fabric.Connection) -> None:
         connection.transport.set_keepalive(KEEPALIVE_WALL_SECONDS)
 
 
-def feed(
-    connection: fabric.Connection, command: str, content: str, timeout_seconds: float
-) -> tuple[int, str, str]:
+def feed(connection: fabric.Connection, command: str, content: str) -> tuple[int, str, str]:
     """Run a command that reads `content`; fabric's own way takes 10 ms for each byte of it.
 
     Args:
-        connection: open.
+        connection: open, and `limited`.
         command: for the VM's shell.
         content: all of its standard input; small enough for one window of SSH (2 MB).
-        timeout_seconds: wall seconds to wait for each sign of life.
 
     Returns:
         Exit code, standard output, standard error.
 
     Raises:
-        OSError: nothing was heard in time, or the connection was cut.
+        OSError: the connection was cut.
     """
-    with connection.transport.open_session(timeout=timeout_seconds) as channel:
-        channel.settimeout(timeout_seconds)
+    with connection.transport.open_session() as channel:
         channel.exec_command(command)
         channel.sendall(content.encode())
         channel.shutdown_write()
         out = channel.makefile("rb").read()
         err = channel.makefile_stderr("rb").read()
-        if not channel.status_event.wait(timeout_seconds) or channel.exit_status < 0:
+        exit_code = channel.recv_exit_status()
+        if exit_code < 0:
             raise EOFError(f"cut during: {command}")
-        return channel.exit_status, out.decode(errors="replace"), err.decode(errors="replace")
+        return exit_code, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+@contextmanager
+def limited(connection: fabric.Connection, seconds: float) -> Iterator[None]:
+    """Cut an open connection whose use takes too long: a frozen VM keeps it open for ever.
+
+    paramiko waits without any limit for a channel, a subsystem and each answer to SFTP, so its own
+    timeouts do not do.
+
+    Args:
+        connection: open.
+        seconds: wall seconds for all of the block.
+
+    Raises:
+        GuestUnreachableError: the time was up.
+    """
+    is_late = threading.Event()
+    transport = connection.transport
+
+    def cut() -> None:
+        is_late.set()
+        transport.close()
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    trouble: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        if not is_late.is_set():
+            raise
+        trouble = error
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise GuestUnreachableError(
+            f"{connection.host} did not answer in {seconds:g} s"
+        ) from trouble
 
 
 @cache
@@ -156,14 +193,12 @@ def translated(host: str) -> Iterator[None]:
     """
     try:
         yield
-    except HostKeyError:
+    except (HostKeyError, GuestUnreachableError):
         raise
     except paramiko.BadHostKeyException as error:
         raise HostKeyError(_stranger(host)) from error
     except paramiko.AuthenticationException as error:
         raise GuestUnreachableError(f"{host} does not let our SSH key in") from error
-    except CommandTimedOut as error:
-        raise GuestUnreachableError(f"{host} did not answer in {error.timeout:.0f} s") from error
     except (OSError, EOFError, paramiko.SSHException, ThreadException) as error:
         raise GuestUnreachableError(f"SSH of {host}: {_reason(error)}") from error
 

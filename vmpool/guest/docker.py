@@ -170,7 +170,7 @@ def build(
     shell.run(["rm", "-rf", folder], seconds)
     shell.run(["mkdir", "-m", "700", folder], seconds)
     for name, content in context.files.items():
-        shell.put(content, f"{folder}/{name}")
+        shell.put(content, f"{folder}/{name}", seconds)
     given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     _over_network(shell, [*DOCKER, "build", "--tag", tag, *given, folder], seconds)
     shell.run(["rm", "-rf", folder], seconds)

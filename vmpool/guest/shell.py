@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vmpool.errors import GuestCommandError, GuestUnreachableError
-from vmpool.guest.connection import Address, feed, make_connection, open_connection, translated
+from vmpool.guest.connection import (
+    Address,
+    feed,
+    limited,
+    make_connection,
+    open_connection,
+    translated,
+)
 
 __all__ = ["Address", "Answer", "Shell"]
 
@@ -101,8 +108,8 @@ class Shell:
                 hide=True,
                 warn=True,
                 in_stream=False,
-                timeout=timeout_seconds,
-            )
+            ),
+            timeout_seconds,
         )
         if result.exited == CUT:
             self.close()
@@ -126,27 +133,31 @@ class Shell:
         """
         command = shlex.join(argv)
         answer = Answer(
-            *self._with_connection(lambda it: feed(it, command, content, timeout_seconds))
+            *self._with_connection(lambda it: feed(it, command, content), timeout_seconds)
         )
         return self._succeeded(argv, answer)
 
-    def put(self, content: bytes, path: str) -> None:
+    def put(self, content: bytes, path: str, timeout_seconds: float) -> None:
         """Write a file on the VM, as the login's own.
 
         Args:
             content: all of it.
             path: absolute path; its folder must exist.
+            timeout_seconds: wall seconds for all of it.
 
         Raises:
             GuestUnreachableError: the VM could not be reached, or it refused.
         """
-        self._with_connection(lambda connection: connection.put(io.BytesIO(content), remote=path))
+        self._with_connection(
+            lambda connection: connection.put(io.BytesIO(content), remote=path), timeout_seconds
+        )
 
-    def _with_connection(self, use: Callable[[Any], T]) -> T:
+    def _with_connection(self, use: Callable[[Any], T], seconds: float) -> T:
         with self._lock, translated(self._address.ip):
             try:
                 open_connection(self._connection)
-                return use(self._connection)
+                with limited(self._connection, seconds):
+                    return use(self._connection)
             except BaseException:
                 self._connection.close()  # what is half dead is opened anew next time
                 raise

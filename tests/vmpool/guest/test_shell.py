@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from guest_vm import Vm
@@ -54,6 +56,23 @@ async def test_a_program_that_takes_too_long_is_given_up(vm: Vm) -> None:
     await vm.call(vm.shell.run, ["true"], LIMIT)
 
 
+@pytest.mark.parametrize("what", ["run", "put"])
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "not yet open"])
+async def test_a_frozen_vm_is_given_up(vm: Vm, what: str, *, is_open: bool) -> None:
+    """The guest lives in this test's loop: while the test itself waits, nothing of it moves."""
+    if is_open:
+        await vm.call(vm.shell.run, ["true"], LIMIT)
+    use = (
+        partial(vm.shell.run, ["true"])
+        if what == "run"
+        else partial(vm.shell.put, b"x", "/home/azureuser/x")
+    )
+    with ThreadPoolExecutor() as threads:
+        trouble = threads.submit(use, timeout_seconds=0.5).exception(timeout=30)
+    assert isinstance(trouble, GuestUnreachableError)
+    await vm.call(use, LIMIT)
+
+
 async def test_a_connection_cut_in_the_middle_is_unreachable(vm: Vm) -> None:
     running = asyncio.ensure_future(asyncio.to_thread(vm.shell.run, ["sleep", "1000"], LIMIT))
     await asyncio.sleep(0.5)
@@ -64,7 +83,7 @@ async def test_a_connection_cut_in_the_middle_is_unreachable(vm: Vm) -> None:
 
 async def test_files_arrive_whole(vm: Vm) -> None:
     content = bytes(range(256)) * 400
-    await vm.call(vm.shell.put, content, "/tmp/file")  # noqa: S108 # the VM's
+    await vm.call(vm.shell.put, content, "/tmp/file", LIMIT)  # noqa: S108 # the VM's
     assert (await vm.call(vm.shell.run, ["stat", "-c", "%s", "/tmp/file"], LIMIT)).out == "102400\n"  # noqa: S108 # same
 
 

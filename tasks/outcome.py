@@ -46,12 +46,14 @@ async def conclude_up(event: str, min_ready: int, outcomes: Sequence[Outcome]) -
 def _verdict(said: str, failed: Sequence[Outcome]) -> VmPoolError:
     """The error of an operation: its class tells the exit code.
 
-    Azure out of reach for one worker means that nobody knows what runs; a lack of capacity is the
-    operation's only if it was everybody's.
+    Azure out of reach for one worker, in its phases or when it was to be taken back, means that
+    nobody knows what runs; a lack of capacity is the operation's only if it was everybody's.
     """
     failures = [outcome.failure for outcome in failed]
-    if any(isinstance(failure, CloudUnreachableError) for failure in failures):
-        return CloudUnreachableError(said)
+    troubles = [outcome.trouble for outcome in failed if outcome.trouble]
+    unasked = [e for e in (*troubles, *failures) if isinstance(e, CloudUnreachableError)]
+    if unasked:
+        return CloudUnreachableError(f"{said}; what runs now is unknown: {unasked[0]}")
     if all(isinstance(failure, CapacityError) for failure in failures):
         return CapacityError(said)
     return PermanentError(said)

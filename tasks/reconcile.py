@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -33,11 +33,13 @@ class Outcome:
         worker: worker name.
         failure: why it failed, None if it did not.
         cleaned: whether what a failed worker had was removed or deallocated.
+        trouble: why that could not be done, None if it was done or not tried.
     """
 
     worker: str
     failure: Exception | None = None
     cleaned: bool = True
+    trouble: Exception | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -84,7 +86,7 @@ async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outco
         await _reach_ready(action, spec, place)
     except Exception as error:  # noqa: BLE001 # a bug of ours must not let a VM bill unseen either
         _log_failure(f"{action.worker} failed", error)
-        return Outcome(action.worker, error, await _take_back(action))
+        return await _take_back(Outcome(action.worker, error), action)
     return Outcome(action.worker)
 
 
@@ -197,30 +199,31 @@ async def docker_inside(worker: str) -> None:
     await docker_image.build_image(worker)
 
 
-async def _take_back(action: Action) -> bool:
+async def _take_back(failed: Outcome, action: Action) -> Outcome:
     """Remove a worker that never was ready; deallocate one that holds a Windows disk.
 
     One that ran before we came is left running: what we could not do says little about it, it may
     be in use, and its timer is armed.
 
     Returns:
-        Whether it no longer bills compute; False is said loudly, and its timer stays armed.
+        The outcome, cleaned if it no longer bills compute; else it is said loudly, and its timer
+        stays armed.
     """
     worker = action.worker
     current().drop_shell(worker)  # a cancelled pull would hold the connection for its whole time
     try:
         if not action.has_data:
             await machines.delete_worker(worker)
-            return True
+            return failed
         if action.verb is Verb.CHECK:
-            return False
+            return replace(failed, cleaned=False)
         if worker in current().booted:
             await _power_off(worker)
         await machines.deallocate_vm(worker)
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
         _log_failure(f"{worker} may still be billed", error)
-        return False
-    return True
+        return replace(failed, cleaned=False, trouble=error)
+    return failed
 
 
 async def bring_down(action: Action) -> Outcome:

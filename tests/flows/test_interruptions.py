@@ -27,6 +27,19 @@ async def test_azure_lost_half_way_is_said_and_nothing_is_called_paused(
     assert isinstance((await world.run(pool_pause)).error, CloudUnreachableError)
 
 
+async def test_azure_lost_in_the_middle_of_a_create_leaves_unknown_what_runs(
+    lonely_world: Callable[..., World],
+) -> None:
+    """The guest, which goes with it, is what fails first; then it can't be taken back either."""
+    world = lonely_world(speed=800)
+    creating = asyncio.create_task(world.run(pool_create))
+    await world.until(lambda: world.vm(0) and world.tags(0)[tags.WINDOWS] == "booting")
+    await asyncio.to_thread(control.stop, world.state_dir / "azure")
+    error = (await creating).error
+    assert isinstance(error, CloudUnreachableError)
+    assert "what runs now is unknown" in str(error)
+
+
 async def cancel_when(world: World, is_time: Callable[[], bool]) -> None:
     """Begin a create and cancel it at a moment."""
     running = asyncio.create_task(world.run(pool_create, workers=1))

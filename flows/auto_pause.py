@@ -5,27 +5,36 @@ from __future__ import annotations
 import asyncio
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from flows.pool_pause import pool_pause
 from tasks.survey import list_due_pools
-from vmpool.errors import VmPoolError
+from vmpool.errors import LockedError, VmPoolError
 
 
 @flow(name="auto-pause", flow_run_name="auto-pause")
 async def auto_pause() -> list[str]:
-    """Pause every pool that is due, all at once; one that fails or waits holds up no other.
+    """Pause every pool that is due, all at once; one that fails holds up no other.
+
+    A pool that an operation is working on is left to the next run: while this one waited, no other
+    would come, and pools that become due meanwhile would go on costing.
 
     Returns:
         Names of the pools that were due.
 
     Raises:
-        VmPoolError: at least one due pool is not paused.
+        VmPoolError: at least one due pool is not paused; the message names them.
     """
     due = await list_due_pools()
     ended = await asyncio.gather(
         *(pool_pause(pool, only_if_due=True) for pool in due), return_exceptions=True
     )
-    failures = [error for error in ended if isinstance(error, BaseException)]
+    failures = []
+    for pool, end in zip(due, ended, strict=True):
+        if isinstance(end, LockedError):
+            get_run_logger().warning("%s; the next run sees to it", end)
+        elif isinstance(end, BaseException):
+            failures.append(f"{pool}: {str(end) or type(end).__name__}")
     if failures:
-        raise VmPoolError("; ".join(str(error) or type(error).__name__ for error in failures))
+        raise VmPoolError(f"{len(failures)} of {len(due)} not paused: {'; '.join(failures)}")
     return due

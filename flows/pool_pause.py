@@ -14,6 +14,9 @@ from vmpool.lifetime import is_due
 from vmpool.plan import plan_pause
 from vmpool.status import document
 
+UNASKED_WALL_SECONDS = 5.0
+"""For a pool that is held when nobody waits for the answer: the schedule soon asks again."""
+
 
 @flow(name="pool-pause", flow_run_name=run_name)
 async def pool_pause(pool: str | None = None, only_if_due: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 # a tick box in the UI
@@ -21,16 +24,18 @@ async def pool_pause(pool: str | None = None, only_if_due: bool = False) -> dict
 
     Args:
         pool: pool name; WAA_POOL by default.
-        only_if_due: pause only if its time is up; while we waited somebody may have extended it.
+        only_if_due: pause only if its time is up, and nobody works on it: as auto-pause does.
 
     Returns:
         The pool's status, as `pool-status --json` shows it.
 
     Raises:
         NotFoundError: there is no such pool.
+        LockedError: another operation works on it and did not let go in time.
         VmPoolError: a worker is not deallocated; it may still be billed.
     """
-    async with operation(pool) as session:
+    patience = UNASKED_WALL_SECONDS if only_if_due else None
+    async with operation(pool, lock_timeout_seconds=patience) as session:
         observed = require_pool(await look(session))
         if only_if_due and not is_due(observed, session.clock.now()):
             return document(observed)

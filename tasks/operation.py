@@ -40,12 +40,18 @@ def run_name() -> str:
 
 
 @asynccontextmanager
-async def operation(pool: str | None, settings: Settings | None = None) -> AsyncIterator[Session]:
+async def operation(
+    pool: str | None,
+    settings: Settings | None = None,
+    *,
+    lock_timeout_seconds: float | None = None,
+) -> AsyncIterator[Session]:
     """One operation on one pool, from lock to report.
 
     Args:
         pool: pool name; the settings' when None.
         settings: read from the environment when None.
+        lock_timeout_seconds: wall seconds to wait for another operation; the settings' when None.
 
     Raises:
         UsageError: no usable pool name or SSH key.
@@ -55,7 +61,7 @@ async def operation(pool: str | None, settings: Settings | None = None) -> Async
     name = check_pool_name(pool or settings.pool)
     check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
     await _tag_run(name)
-    async with pool_lock(name, settings.lock_timeout_seconds):
+    async with pool_lock(name, lock_timeout_seconds or settings.lock_timeout_seconds):
         with entered(await _session(settings, name)) as session:
             try:
                 yield session

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from prefect import Flow
+from prefect import Flow, get_client
+from prefect.concurrency.asyncio import concurrency
 from world import World
 
 from flows.auto_pause import auto_pause
@@ -16,7 +17,7 @@ from flows.pool_pause import pool_pause
 from flows.pool_resume import pool_resume
 from local_azure import control
 from tasks.survey import list_due_pools
-from vmpool import tags
+from vmpool import naming, tags
 from vmpool.errors import NotFoundError, PermanentError, UsageError, VmPoolError
 from vmpool.guest.keys import new_host_key
 from vmpool.model import Phase
@@ -129,10 +130,33 @@ async def test_auto_pause_pauses_what_is_due_and_only_that(ready: World) -> None
         assert set(await list_due_pools.fn()) <= {other.pool}
     put_address(other, "strange", waa_pool=other.pool, waa_pool_id="another")
     control.ask(ready.raw.status, "POST", "/_local/clock", {"advance": 20 * 3600})
-    with ready.environment(), pytest.raises(VmPoolError, match="2 different pool ids"):
+    with (
+        ready.environment(),
+        pytest.raises(VmPoolError, match=f"of . not paused: {other.pool}: .*2 different pool ids"),
+    ):
         await auto_pause()
     assert [item.power(0) for item in (ready, other, third)] == [
         "running",
         "running",
         "deallocated",
     ]
+
+
+async def test_auto_pause_leaves_a_pool_that_is_worked_on_to_its_next_run(ready: World) -> None:
+    """It doesn't wait for it: its own schedule would wait with it."""
+    before = ready.tags(0)[tags.AUTO_PAUSE_AT]
+    for index in range(2):
+        ready.retag(index, waa_auto_pause_at="2020-01-01T00:00:00Z")
+    async with get_client() as client:
+        await client.upsert_global_concurrency_limit_by_name(naming.lock_name(ready.pool), 1)
+    with ready.environment():
+        async with (
+            asyncio.timeout(30),
+            concurrency(naming.lock_name(ready.pool), strict=True, lease_duration=60),
+        ):
+            assert await auto_pause() == [ready.pool]
+        assert ready.power(0) == "running"
+        await auto_pause()
+    assert ready.power(0) == "deallocated"
+    for index in range(2):
+        ready.retag(index, waa_auto_pause_at=before)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from prefect import Flow, get_client
+from prefect import Flow
 from prefect.concurrency.asyncio import concurrency
 from world import World
 
@@ -118,7 +118,7 @@ async def test_extend_of_a_paused_pool_says_what_to_do_instead(ready: World) -> 
     await ready.run(pool_pause)
     run = await ready.run(pool_extend, hours=3)
     assert isinstance(run.error, UsageError)
-    assert "oa-vm pool-resume --auto-pause-hours 3" in str(run.error)
+    assert f"oa-vm pool-resume --pool {ready.pool} --auto-pause-hours 3" in str(run.error)
 
 
 async def test_auto_pause_pauses_what_is_due_and_only_that(ready: World) -> None:
@@ -142,21 +142,14 @@ async def test_auto_pause_pauses_what_is_due_and_only_that(ready: World) -> None
     ]
 
 
-async def test_auto_pause_leaves_a_pool_that_is_worked_on_to_its_next_run(ready: World) -> None:
+async def test_auto_pause_leaves_a_pool_that_is_worked_on_to_its_next_run(world: World) -> None:
     """It doesn't wait for it: its own schedule would wait with it."""
-    before = ready.tags(0)[tags.AUTO_PAUSE_AT]
-    for index in range(2):
-        ready.retag(index, waa_auto_pause_at="2020-01-01T00:00:00Z")
-    async with get_client() as client:
-        await client.upsert_global_concurrency_limit_by_name(naming.lock_name(ready.pool), 1)
-    with ready.environment():
-        async with (
-            asyncio.timeout(30),
-            concurrency(naming.lock_name(ready.pool), strict=True, lease_duration=60),
-        ):
-            assert await auto_pause() == [ready.pool]
-        assert ready.power(0) == "running"
+    await world.run(pool_create)
+    world.retag(0, waa_auto_pause_at="2020-01-01T00:00:00Z")
+    name = naming.lock_name(world.pool)
+    with world.environment():
+        async with asyncio.timeout(30), concurrency(name, strict=True, lease_duration=60):
+            assert await auto_pause() == [world.pool]
+        assert world.power(0) == "running"
         await auto_pause()
-    assert ready.power(0) == "deallocated"
-    for index in range(2):
-        ready.retag(index, waa_auto_pause_at=before)
+    assert world.power(0) == "deallocated"

@@ -64,7 +64,7 @@ async def test_a_holder_that_was_killed_is_not_named(world: World) -> None:
     with subprocess.Popen(  # noqa: ASYNC220 # ended by force, and at once
         [sys.executable, "-c", begin.format(world.pool)], env=variables, cwd=world.state_dir
     ) as process:
-        await world.until(lambda: world.vm(0))
+        await world.until(lambda: world.vm(0), "the VM", seconds=60)  # a cold start of Python too
         process.kill()
     world.variables["WAA_LOCK_TIMEOUT_SECONDS"] = "0.5"
     run = await world.run(pool_pause)

@@ -230,9 +230,11 @@ class World:
         shell.close()
         return (answer.out + answer.err).rpartition("Starting Windows for Docker")[2]
 
-    async def until(self, is_so: Callable[[], Any], what: str = "it") -> Any:
+    async def until(
+        self, is_so: Callable[[], Any], what: str = "it", seconds: float = PATIENCE_SECONDS
+    ) -> Any:
         """Wait for something that happens in the cloud."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + seconds
         while not (found := await asyncio.to_thread(is_so)):
             assert time.monotonic() < deadline, f"{what} did not happen"
             await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from vmpool.model import Phase
-from vmpool.timing import Listener, Span, minutes
+from vmpool.timing import INTERRUPTED, Listener, Span, minutes
 
 EXPECTED_PHASES = {
     "pool-create": 9,
@@ -30,6 +30,10 @@ POOL_PHASES = frozenset(
 """Phases of the pool as a whole: its bar has one step."""
 LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
 """A worker is there when one of these is done, however short its way was."""
+
+
+ENDING_STYLES = {"done": "green", "retrying": "yellow", "interrupted": "dim", "failed": "red"}
+"""Only what failed for good is red: what is tried again or was called off is no trouble yet."""
 
 
 class Board:
@@ -93,9 +97,7 @@ class Board:
     def _words(span: Span, running: list[Phase]) -> str:
         if running:
             return " + ".join(running)
-        if span.error:
-            return f"[red]{span.phase} failed[/]"
-        return f"[green]{span.phase} done[/]"
+        return f"[{ENDING_STYLES[span.ending]}]{span.phase} {span.ending}[/]"
 
 
 def _plain(console: Console) -> Listener:
@@ -103,7 +105,8 @@ def _plain(console: Console) -> Listener:
         if span.ended is None:
             line = f"{span.worker}: {span.phase} ..."
         elif span.error:
-            line = f"{span.worker}: {span.phase} failed after {minutes(span.seconds)}: {span.error}"
+            why = f": {span.error}" if span.error != INTERRUPTED else ""
+            line = f"{span.worker}: {span.phase} {span.ending} after {minutes(span.seconds)}{why}"
         else:
             note = f" ({span.detail})" if span.detail else ""
             line = f"{span.worker}: {span.phase} done in {minutes(span.seconds)}{note}"

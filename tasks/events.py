@@ -10,7 +10,7 @@ from typing import Any
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
-from vmpool.timing import Listener, Span, minutes
+from vmpool.timing import INTERRUPTED, Listener, Span, minutes
 
 
 def pool_resource(pool: str) -> dict[str, str]:
@@ -51,7 +51,8 @@ def phase_listener(pool: str) -> Listener:
 def log_phase(span: Span) -> None:
     """A line in the run's log when a phase ends: Prefect's own says neither worker nor time."""
     if span.ended:
-        outcome = f"failed: {span.error}" if span.error else span.detail or "done"
+        why = f"{span.ending}: {span.error}" if span.error else span.detail or "done"
+        outcome = why if span.error != INTERRUPTED else INTERRUPTED
         took = minutes(span.seconds)
         get_run_logger().info("%s: %s took %s min, %s", span.worker, span.phase, took, outcome)
 

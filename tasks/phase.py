@@ -49,12 +49,18 @@ async def _obey(error: TransientError) -> None:
     The SDK obeys short waits by itself; what is left are long ones, and Prefect's own delays don't
     know of them.
     """
-    context, wait = TaskRunContext.get(), error.retry_after_seconds
-    if context is None or not wait:
-        return
-    has_retry = context.task_run.run_count <= context.task.retries
-    if has_retry and _age_seconds(context.task_run) + wait < RETRY_TOTAL_SECONDS:
+    wait = error.retry_after_seconds
+    if wait and _will_retry(error, wait):
         await asyncio.sleep(wait)
+
+
+def _will_retry(error: Exception, after_seconds: float = 0.0) -> bool:
+    """Whether Prefect will try the running phase again."""
+    context = TaskRunContext.get()
+    if context is None or not isinstance(error, TransientError):
+        return False
+    has_retry = context.task_run.run_count <= context.task.retries
+    return has_retry and _age_seconds(context.task_run) + after_seconds < RETRY_TOTAL_SECONDS
 
 
 def _disk_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
@@ -85,7 +91,7 @@ def phase_task(
         @functools.wraps(function)
         async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
             worker = str(kwargs.get("worker") or args[0])
-            with current().recorder.span(worker, phase):
+            with current().recorder.span(worker, phase, _will_retry):
                 try:
                     return await function(*args, **kwargs)
                 except TransientError as error:

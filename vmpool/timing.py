@@ -35,6 +35,14 @@ GOAL_MINUTES = {"pool-resume": 5}
 """The goal for a whole run, by flow name: warm, from deallocated VMs."""
 
 
+INTERRUPTED = "interrupted"
+"""Error of a phase that was cancelled: it did not fail by itself."""
+COLUMNS, GAP = 80, 2
+"""Width of a terminal, and of the space between two columns of a table there."""
+FEWEST_COLUMNS = 12
+"""An outcome that is cut shorter says nothing."""
+
+
 @dataclass(frozen=True)
 class Span:
     """One phase of one worker.
@@ -46,6 +54,7 @@ class Span:
         ended: cloud time, None while it runs.
         error: one line if it failed, else "".
         detail: what the phase says of itself, for example "was true already".
+        is_retried: whether it failed but will be tried again.
     """
 
     worker: str
@@ -54,6 +63,16 @@ class Span:
     ended: datetime | None = None
     error: str = ""
     detail: str = ""
+    is_retried: bool = False
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in one word: done, failed, retrying or interrupted."""
+        if not self.error:
+            return "done"
+        if self.error == INTERRUPTED:
+            return INTERRUPTED
+        return "retrying" if self.is_retried else "failed"
 
     @property
     def seconds(self) -> float:
@@ -92,28 +111,32 @@ class Recorder:
         self._details.setdefault((worker, phase), []).append(detail)
 
     @contextmanager
-    def span(self, worker: str, phase: Phase) -> Iterator[None]:
+    def span(
+        self, worker: str, phase: Phase, will_retry: Callable[[Exception], bool] = lambda _: False
+    ) -> Iterator[None]:
         """Time one phase.
 
         Args:
             worker: worker name, or the pool's.
             phase: which phase.
+            will_retry: whether it will be tried again after a failure.
         """
-        span = Span(worker, phase, self._clock.now())
-        self._tell(span)
-        error = "interrupted"
+        begun = Span(worker, phase, self._clock.now())
+        self._tell(begun)
+        ending = replace(begun, error=INTERRUPTED)
         try:
             yield
-            error = ""
+            ending = begun
         except Exception as failure:
             error = str(failure) or type(failure).__name__
+            ending = replace(begun, error=error, is_retried=will_retry(failure))
             raise
         finally:
-            self._finish(span, error)
+            self._finish(ending)
 
-    def _finish(self, span: Span, error: str) -> None:
+    def _finish(self, span: Span) -> None:
         details = self._details.pop((span.worker, span.phase), [])
-        done = replace(span, ended=self._clock.now(), error=error, detail="; ".join(details))
+        done = replace(span, ended=self._clock.now(), detail="; ".join(details))
         with self._lock:
             self._spans.append(done)
         self._tell(done)
@@ -147,19 +170,37 @@ def minutes(seconds: float) -> str:
 
 
 def rows(spans: Sequence[Span]) -> list[dict[str, str]]:
-    """The table: a row per worker and phase, with the seed's figure beside ours."""
+    """The table: a row per worker and phase, with the seed's figure beside ours.
+
+    Outcomes are cut to what fits a terminal; all of them stands in the run's log.
+    """
     origin = min((span.started for span in spans), default=None)
-    return [
+    whole = [
         {
             "worker": span.worker,
             "phase": span.phase.value,
             "began": minutes((span.started - origin).total_seconds()) if origin else "",
             "took": minutes(span.seconds),
             "seed (min)": SEED_MINUTES.get(span.phase, ""),
-            "outcome": span.error or span.detail or "done",
+            "outcome": _outcome(span),
         }
         for span in sorted(spans, key=lambda span: (span.worker, span.started))
     ]
+    others = [key for key in whole[0] if key != "outcome"] if whole else []
+    taken = sum(GAP + max(len(key), *(len(row[key]) for row in whole)) for key in others)
+    room = max(COLUMNS - taken, FEWEST_COLUMNS)
+    return [row | {"outcome": _cut(row["outcome"], room)} for row in whole]
+
+
+def _outcome(span: Span) -> str:
+    if span.ending in ("failed", "retrying"):
+        return f"{span.ending}: {span.error}"
+    return span.error or span.detail or "done"
+
+
+def _cut(text: str, room: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= room else f"{line[: room - 3].rstrip()}..."
 
 
 def headline(flow: str, spans: Sequence[Span]) -> str:

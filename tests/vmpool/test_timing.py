@@ -11,6 +11,8 @@ from vmpool.chart import markdown, svg
 from vmpool.clock import CloudClock
 from vmpool.model import Phase
 from vmpool.timing import (
+    COLUMNS,
+    GAP,
     Recorder,
     Span,
     headline,
@@ -51,6 +53,30 @@ def test_a_failed_phase_is_recorded_with_its_reason_and_raised() -> None:
     with pytest.raises(ValueError, match="why"), recorder.span("p1-00", Phase.CREATE_VM):
         raise ValueError("why")
     assert recorder.spans[0].error == "why"
+
+
+def test_a_phase_that_will_be_tried_again_has_not_failed() -> None:
+    recorder = Recorder(CloudClock())
+    with (
+        pytest.raises(ValueError, match="why"),
+        recorder.span("p1-00", Phase.CREATE_VM, lambda error: isinstance(error, ValueError)),
+    ):
+        raise ValueError("why")
+    assert recorder.spans[0].ending == "retrying"
+
+
+def test_a_phase_that_was_called_off_has_not_failed() -> None:
+    recorder = Recorder(CloudClock())
+    with pytest.raises(KeyboardInterrupt), recorder.span("p1-00", Phase.CREATE_VM):
+        raise KeyboardInterrupt
+    assert recorder.spans[0].ending == "interrupted"
+
+
+@given(st.text(min_size=1), st.sampled_from(["p1-00", "a-pool-name-00"]))
+def test_the_table_fits_a_terminal_whatever_an_error_says(error: str, worker: str) -> None:
+    drawn = rows([span(worker, Phase.PREPARE_DOCKER, 0, 1, error), *SPANS])
+    widths = [max(len(key), *(len(row[key]) for row in drawn)) for key in drawn[0]]
+    assert sum(widths) + GAP * (len(widths) - 1) <= COLUMNS
 
 
 def test_listeners_hear_the_start_and_the_end() -> None:

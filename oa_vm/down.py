@@ -96,7 +96,7 @@ def only_one(settings: Settings) -> Iterator[None]:
     Raises:
         UsageError: another one runs.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_state_dir()
     with (settings.state_dir / "up.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,35 +13,46 @@ from oa_vm.output import out, print_json, table
 from vmpool.errors import CloudUnreachableError, UsageError
 from vmpool.settings import load_settings
 
-app = typer.Typer(help="The local Azure: start, stop, look.", no_args_is_help=True)
+app = typer.Typer(
+    help="The local Azure, which plays Azure on this machine: start it, stop it, look inside.",
+    no_args_is_help=True,
+)
 
-State = Annotated[Path | None, typer.Option("--state", help="State folder.")]
+State = Annotated[
+    Path | None, typer.Option("--state", help="Where it keeps its state; default in WAA_STATE_DIR.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 
 
 @app.command()
 def start(
-    port: Annotated[int | None, typer.Option("--port", help="HTTPS port; free by default.")] = None,
-    speed: Annotated[float, typer.Option("--speed", help="Cloud seconds per wall second.")] = 60.0,
+    port: Annotated[
+        int | None, typer.Option("--port", help="HTTPS port; default a free one.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", help="Cloud seconds that pass in one real second.")
+    ] = 60.0,
     state: State = None,
     as_json: Json = False,
 ) -> None:
     """Start the local Azure in the background; one that runs already is left alone."""
     if not speed > 0:
         raise UsageError(f"--speed {speed:g} is not above 0")
+    if state is None:
+        load_settings().make_state_dir()
     _print(control.start(_folder(state), port=port, speed=speed), as_json=as_json)
 
 
 @app.command()
 def stop(state: State = None) -> None:
-    """Stop it; its clock stands still and everything it holds is kept."""
+    """Stop it; its clock stands still and everything that it holds is kept."""
     control.stop(_folder(state))
     out.print("The local Azure is stopped; its state is kept.")
 
 
 @app.command()
 def status(state: State = None, as_json: Json = False) -> None:
-    """Say where it is and how any Azure client gets in."""
+    """Show where it is and how any Azure client signs in."""
     found = control.status(_folder(state))
     if found is None:
         raise CloudUnreachableError("the local Azure is not running: oa-vm local start")
@@ -50,14 +61,14 @@ def status(state: State = None, as_json: Json = False) -> None:
 
 @app.command()
 def reset(state: State = None) -> None:
-    """Stop it and forget everything it holds."""
+    """Stop it and forget everything that it holds, without asking."""
     control.reset(_folder(state))
     out.print("The local Azure is reset: it holds nothing.")
 
 
 @app.command()
 def meter(state: State = None, as_json: Json = False) -> None:
-    """What every resource has truly cost so far."""
+    """Show what every resource has truly cost so far, by the local Azure's own meter."""
     document = control.meter(_folder(state))
     if as_json:
         print_json(document)

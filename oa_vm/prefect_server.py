@@ -105,7 +105,8 @@ def launch(settings: Settings, port: int | None = None) -> Server:
         UsageError: the port is taken by somebody else.
         PermanentError: somebody holds the lock but records nothing.
     """
-    settings.prefect_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_state_dir()
+    settings.prefect_home.mkdir(exist_ok=True, mode=0o700)
     deadline = time.monotonic() + LOCK_WALL_SECONDS
     while time.monotonic() < deadline:
         server = find(settings) or _launch_alone(settings, port)

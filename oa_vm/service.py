@@ -12,7 +12,14 @@ from vmpool.settings import load_settings
 
 def up(
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Prefect server's; default 4200.")
+        int | None,
+        typer.Option(
+            "--port",
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Port of the Prefect server and its UI; default 4200.",
+        ),
     ] = None,
 ) -> None:
     """Run Prefect server, local Azure, deployments and a Prefect worker until Ctrl-C."""
@@ -23,7 +30,8 @@ def up(
 
 def down(
     force: Annotated[
-        bool, typer.Option("--force", help="Even if a run is cut off; workers keep their timer.")
+        bool,
+        typer.Option("--force", help="Even if that cuts a run off; its VMs keep their auto-pause."),
     ] = False,
 ) -> None:
     """Stop what commands started in the background: Prefect server and local Azure."""
@@ -33,7 +41,9 @@ def down(
 
 
 def demo(
-    workers: Annotated[int, typer.Option("--workers", "-n", help="How many workers.")] = 2,
+    workers: Annotated[
+        int, typer.Option("--workers", "-n", metavar="N", help="How many VMs the pool gets.")
+    ] = 2,
 ) -> None:
     """Create, pause, resume and delete a pool on the local Azure; leaves no process behind."""
     from oa_vm.demo import run_demo  # noqa: PLC0415 # imports Prefect: 1-2 s
@@ -42,7 +52,9 @@ def demo(
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document to stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document to stdout.")
+    ] = False,
 ) -> None:
     """Check what a first run needs, and say how to mend what is missing."""
     from oa_vm.checkup import check_all  # noqa: PLC0415 # imports Azure's SDK and Prefect

@@ -29,6 +29,10 @@ POOL_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 """A VM name has at most 64 characters; 40 leave room for what is derived from a pool's name."""
 
 
+RESOURCE_GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
+"""Azure's rule: learn.microsoft.com, naming rules of Microsoft.Resources."""
+
+
 def check_pool_name(name: str) -> str:
     """Return `name` if it can be a pool's.
 
@@ -136,6 +140,15 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return tuple(value)
 
+    @field_validator("resource_group")
+    @classmethod
+    def _resource_group(cls, value: str) -> str:
+        if not RESOURCE_GROUP.fullmatch(value):
+            msg = f"{value!r} is no resource group: 1 to 90 letters, digits and _ - . ( ), "
+            msg += "not ending with '.'"
+            raise ValueError(msg)
+        return value
+
     @field_validator("pool")
     @classmethod
     def _pool(cls, value: str) -> str:
@@ -145,6 +158,13 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Private SSH key in use."""
         return (self.ssh_key_file or self.state_dir / "id_ed25519").expanduser()
+
+    def make_state_dir(self) -> None:
+        """Make the state folder, for its owner only: it holds a private key and a CA.
+
+        One that is there is left as it is: it may be anybody's.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
     def local_state_dir(self) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ def test_the_command_line_is_stronger_than_the_environment(
 def test_pool_names_that_azure_would_refuse_are_refused_at_once(name: str) -> None:
     with pytest.raises(UsageError, match="pool name"):
         load_settings(pool=name)
+
+
+@pytest.mark.parametrize("name", ["waa", "My_Group-1.(x)", "x" * 90, "a"])
+def test_a_resource_group_may_have_any_name_that_azure_takes(name: str) -> None:
+    assert load_settings(resource_group=name).resource_group == name
+
+
+@pytest.mark.parametrize("name", ["", "ends.", "a b", "a/b", "x" * 91, "a\n", "a?"])
+def test_resource_groups_that_azure_would_refuse_are_refused_at_once(name: str) -> None:
+    with pytest.raises(UsageError, match="WAA_RESOURCE_GROUP: "):
+        load_settings(resource_group=name)
+
+
+def test_the_state_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    settings = load_settings(state_dir=tmp_path / "new" / "state")
+    settings.make_state_dir()
+    assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(

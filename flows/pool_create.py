@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from tasks.capacity import find_capacity
 from tasks.images import our_images
@@ -14,7 +15,7 @@ from tasks.reconcile import Outcome, bring_up, each
 from tasks.wanted import spec_from
 from vmpool.imaging import AUTO, from_image
 from vmpool.model import Place
-from vmpool.plan import Action, Verb, plan_create
+from vmpool.plan import Action, Verb, kept_as_they_are, plan_create
 
 
 @flow(name="pool-create", flow_run_name=run_name)
@@ -47,7 +48,13 @@ async def pool_create(  # noqa: PLR0913, PLR0917 # the form in the UI
     async with operation(pool) as session:
         wanted = spec_from(session, workers, sizes, regions, auto_pause_hours, min_ready)
         spec = from_image(wanted, await our_images(), image)
-        actions = plan_create(spec, await look(session))
+        observed = await look(session)
+        kept = kept_as_they_are(
+            observed, sizes or (), regions or (), image if image != AUTO else ""
+        )
+        if kept:
+            get_run_logger().warning("%s", kept)
+        actions = plan_create(spec, observed)
         new = [a.worker for a in actions if a.verb in (Verb.CREATE, Verb.RECREATE)]
         places: dict[str, Place] = await find_capacity(session.pool, spec, new) if new else {}
 

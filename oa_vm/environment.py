@@ -7,6 +7,7 @@ variables; the one reader of `WAA_*` is `vmpool.settings`.
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,15 @@ OTHERS = ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY", "PREFEC
 def foreign_prefect() -> str | None:
     """The API address that the user has set for Prefect; then none of ours is started."""
     return os.environ.get("PREFECT_API_URL") or None
+
+
+def foreign_prefect_headers() -> dict[str, str]:
+    """How the user's own Prefect lets us in, if it asks: Prefect's own two variables."""
+    if key := os.environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if pair := os.environ.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    return {}
 
 
 def waa_variables(settings: Settings) -> dict[str, str]:

@@ -118,9 +118,9 @@ def image_delete(
 def _listed(settings: Settings) -> dict[str, Any]:
     """The images before anything is changed; a local Azure that does not run is started."""
     from oa_vm.preview import list_our_images  # noqa: PLC0415 # imports Azure's SDK
-    from oa_vm.stack import ensure_local_azure  # noqa: PLC0415 # --help is quick without it
+    from oa_vm.stack import look_ready  # noqa: PLC0415 # --help is quick without it
 
-    ensure_local_azure(settings)
+    look_ready(settings)
     return list_our_images(settings)
 
 

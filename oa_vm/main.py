@@ -59,7 +59,7 @@ def main() -> None:
         err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(UNKNOWN if isinstance(error, LocalAzureError) else FAILED)
     except KeyboardInterrupt:
-        err.print("oa-vm: interrupted; what runs keeps its auto-pause: see oa-vm pool-status")
+        err.print("oa-vm: interrupted; what runs keeps its auto-pause")
         sys.exit(INTERRUPTED)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from oa_vm.guard import warn_of_no_guard
 from oa_vm.options import DryRun, GoldenImage, Hours, Json, MinReady, Pool, Region, Size, Yes
 from oa_vm.output import ask_to_delete, err, out, print_json
 from oa_vm.run import run_flow
@@ -13,13 +14,25 @@ from oa_vm.views import print_plan, print_status
 from vmpool.errors import NotFoundError
 from vmpool.imaging import AUTO
 from vmpool.model import Observed, PoolSpec
-from vmpool.plan import check_spec, plan_cleanup, plan_create, plan_pause, plan_resume
+from vmpool.plan import (
+    check_spec,
+    kept_as_they_are,
+    plan_cleanup,
+    plan_create,
+    plan_pause,
+    plan_resume,
+)
 from vmpool.settings import Settings, load_settings
 from vmpool.status import document, no_pool
 
 
 def pool_create(
-    workers: Annotated[int, typer.Option("--workers", "-n", help="How many workers, 1-100.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", "-n", metavar="N", help="How many VMs the pool shall have, 1 to 100."
+        ),
+    ] = 1,
     size: Size = None,
     region: Region = None,
     image: GoldenImage = AUTO,
@@ -29,7 +42,7 @@ def pool_create(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Create a pool and bring every worker to ready; completes one that is half made."""
+    """Create a pool of VMs and bring every one to ready; completes one that is half made."""
     settings = load_settings(pool=pool)
     hours = settings.auto_pause_hours if auto_pause_hours is None else auto_pause_hours
     spec = PoolSpec(
@@ -45,19 +58,22 @@ def pool_create(
     if dry_run:
         from oa_vm.preview import places_for, with_image  # noqa: PLC0415 # imports Azure's SDK
 
+        kept = kept_as_they_are(observed, size or (), region or (), image if image != AUTO else "")
+        if kept:
+            err.print(f"[yellow]warning:[/] {kept}", soft_wrap=True)
         spec, actions = with_image(settings, spec, image), plan_create(spec, observed)
         print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
         return
     parameters = {
         "pool": spec.name,
         "workers": spec.workers,
-        "sizes": list(spec.sizes),
-        "regions": list(spec.regions),
+        "sizes": size,
+        "regions": region,
         "auto_pause_hours": spec.auto_pause_hours,
         "min_ready": spec.min_ready,
         "image": image,
     }
-    print_status(run_flow(settings, "pool-create", parameters), as_json=as_json)
+    _print_guarded(settings, run_flow(settings, "pool-create", parameters), as_json=as_json)
 
 
 def pool_resume(
@@ -67,7 +83,7 @@ def pool_resume(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Bring every worker of a pool to ready by the shortest path."""
+    """Bring every VM of a paused (or half running) pool to ready by the shortest path."""
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
@@ -78,11 +94,11 @@ def pool_resume(
         "auto_pause_hours": auto_pause_hours,
         "min_ready": min_ready,
     }
-    print_status(run_flow(settings, "pool-resume", parameters), as_json=as_json)
+    _print_guarded(settings, run_flow(settings, "pool-resume", parameters), as_json=as_json)
 
 
 def pool_pause(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False) -> None:
-    """Power Windows off in order and deallocate every VM of a pool."""
+    """Power Windows off in order and deallocate every VM: only disks and addresses cost on."""
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
@@ -97,7 +113,7 @@ def pool_cleanup(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Delete a pool with all its data."""
+    """Delete a pool with all its VMs, disks and data."""
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
@@ -111,7 +127,7 @@ def pool_cleanup(
 
 
 def pool_extend(
-    hours: Annotated[float, typer.Option("--hours", help="Hours to add.")] = 1.0,
+    hours: Annotated[float, typer.Option("--hours", metavar="HOURS", help="Hours to add.")] = 1.0,
     pool: Pool = None,
     as_json: Json = False,
     dry_run: DryRun = False,
@@ -132,9 +148,15 @@ def pool_extend(
 
 
 def pool_status(pool: Pool = None, as_json: Json = False) -> None:
-    """Say what a pool is now; asks Azure directly, Prefect need not run."""
+    """Show what a pool is now; asks Azure directly, Prefect need not run."""
     settings = load_settings(pool=pool)
-    print_status(document(_observe(settings)), as_json=as_json)
+    _print_guarded(settings, document(_observe(settings)), as_json=as_json)
+
+
+def _print_guarded(settings: Settings, status: dict[str, Any], *, as_json: bool) -> None:
+    """The status, with a warning when nothing would pause what it shows."""
+    warn_of_no_guard(settings, status)
+    print_status(status, as_json=as_json)
 
 
 def _observe(settings: Settings) -> Observed:
@@ -144,14 +166,10 @@ def _observe(settings: Settings) -> Observed:
 
 
 def _look_first(settings: Settings) -> Observed:
-    """The pool before anything is changed; a local Azure that does not run is started.
+    """The pool before anything is changed; a local Azure that does not run is started."""
+    from oa_vm.stack import look_ready  # noqa: PLC0415 # --help is quick without it
 
-    What can't work fails here within a second, not after the start of a Prefect server.
-    """
-    from oa_vm.stack import ensure_local_azure  # noqa: PLC0415 # --help is quick without it
-
-    if ensure_local_azure(settings):
-        err.print("Local Azure was started in the background; oa-vm down stops it.")
+    look_ready(settings)
     return _observe(settings)
 
 

@@ -49,7 +49,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
             with shown(name, err, speed(settings)) as listener, told(err):
                 token = listeners.set((listener, spans.append))
                 try:
-                    return _called(flow, parameters, partial(refuses, url))
+                    return _called(flow, parameters, partial(refuses, url), settings.pool)
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
@@ -57,7 +57,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
 
 
 def _called(
-    flow: Flow, parameters: dict[str, Any], is_server_gone: Callable[[], bool]
+    flow: Flow, parameters: dict[str, Any], is_server_gone: Callable[[], bool], pool: str
 ) -> dict[str, Any]:
     """Call a flow; what is Prefect's trouble, not ours, becomes one line too."""
     from prefect.exceptions import PrefectException, TerminationSignal  # noqa: PLC0415 # as above
@@ -65,7 +65,11 @@ def _called(
     try:
         return run_watched(flow(**parameters), is_server_gone)
     except (KeyboardInterrupt, TerminationSignal) as error:
-        err.print("Interrupted. What was started keeps its auto-pause: oa-vm pool-status shows it.")
+        err.print(
+            f"Interrupted. What was started keeps its auto-pause; oa-vm pool-status --pool {pool} "
+            "shows it.",
+            soft_wrap=True,
+        )
         raise KeyboardInterrupt from error
     except (PrefectException, httpx.HTTPError) as error:
         raise PermanentError(

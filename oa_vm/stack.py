@@ -45,11 +45,21 @@ def ensure_local_azure(settings: Settings) -> bool:
     """
     if settings.cloud is not CloudKind.LOCAL or local_status(settings):
         return False
+    settings.make_state_dir()
     try:
         control.launch(settings.local_state_dir, control.Wanted())
     except control.LocalAzureError as error:
         raise PermanentError(str(error)) from error
     return True
+
+
+def look_ready(settings: Settings) -> None:
+    """Have an Azure that can be looked at; a local one that does not run is started, and it said.
+
+    What can't work fails by that look within a second, not after the start of a Prefect server.
+    """
+    if ensure_local_azure(settings):
+        err.print("Local Azure was started in the background; oa-vm down stops it.")
 
 
 @contextmanager

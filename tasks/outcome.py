@@ -73,7 +73,8 @@ async def _drop_empty_pool() -> None:
 def _say_uncleaned(failed: Sequence[Outcome]) -> None:
     for outcome in failed:
         if not outcome.cleaned:
-            get_run_logger().error("%s may still be billed: run pool-pause", outcome.worker)
+            mend = f"oa-vm pool-pause --pool {current().pool}"
+            get_run_logger().error("%s may still be billed: %s", outcome.worker, mend)
 
 
 async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -89,7 +90,10 @@ async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         said = "; ".join(
             f"{w.name} is {w.power_state} {errors.get(w.name, '')}".strip() for w in up
         )
-        raise PermanentError(f"pool {observed.pool} is not paused: {said}: run pool-pause again")
+        raise PermanentError(
+            f"pool {observed.pool} is not paused: {said}: again with oa-vm pool-pause --pool "
+            f"{observed.pool}"
+        )
     status = document(observed)
     emit_pool_event(observed.pool, "paused", status)
     return status

@@ -34,7 +34,8 @@ def extended(observed: Observed, now: datetime, hours: float) -> datetime:
         raise UsageError(f"--hours {hours:g} is not above 0 and at most {MAX_HOURS}")
     if not any(_is_costing(worker) for worker in observed.workers):
         raise UsageError(
-            f"pool {observed.pool} does not run: oa-vm pool-resume --auto-pause-hours {hours:g}"
+            f"pool {observed.pool} does not run: oa-vm pool-resume --pool {observed.pool} "
+            f"--auto-pause-hours {hours:g}"
         )
     return max(auto_pause_at(observed) or now, now) + timedelta(hours=hours)
 

@@ -7,12 +7,13 @@ looks for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from vmpool.errors import PermanentError, UsageError
-from vmpool.model import Observed, PoolSpec, PowerState, Worker
+from vmpool.model import Observed, Place, PoolSpec, PowerState, Worker
 from vmpool.naming import worker_name
 from vmpool.settings import MAX_HOURS, MAX_WORKERS
 
@@ -115,6 +116,38 @@ def plan_create(spec: PoolSpec, observed: Observed) -> tuple[Action, ...]:
     known = {worker.name: worker for worker in observed.workers}
     names = [worker_name(spec.name, index) for index in range(spec.workers)]
     return tuple(plan_up(name, known.get(name)) for name in names)
+
+
+def kept_as_they_are(
+    observed: Observed, sizes: Sequence[str] = (), regions: Sequence[str] = (), image: str = ""
+) -> str:
+    """What a create leaves as it is although something else was asked for, "" if nothing.
+
+    Args:
+        observed: the pool before.
+        sizes: VM sizes that somebody named; empty if nobody did.
+        regions: regions that somebody named; likewise.
+        image: golden image that somebody named; likewise.
+    """
+    kept = [worker.place for worker in observed.workers if not worker.is_broken]
+    moved = [place for place in kept if not _is_in(place, sizes, regions)]
+    pool = observed.pool
+    if moved:
+        counted = ", ".join(f"{count} {place}" for place, count in Counter(map(str, moved)).items())
+        return f"existing workers stay where they are ({counted}): {_to_change(pool)}"
+    if image and kept:
+        return f"existing workers keep their disks, --image is for new ones: {_to_change(pool)}"
+    return ""
+
+
+def _is_in(place: Place, sizes: Sequence[str], regions: Sequence[str]) -> bool:
+    named_sizes, named_regions = ({name.lower() for name in names} for names in (sizes, regions))
+    is_size = not named_sizes or place.size.lower() in named_sizes
+    return is_size and (not named_regions or place.region.lower() in named_regions)
+
+
+def _to_change(pool: str) -> str:
+    return f"oa-vm pool-cleanup --pool {pool} first if they shall change"
 
 
 def plan_resume(observed: Observed) -> tuple[Action, ...]:

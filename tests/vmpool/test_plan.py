@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from vmpool.plan import (
     Verb,
     check_identity,
     check_spec,
+    kept_as_they_are,
     plan_cleanup,
     plan_create,
     plan_pause,
@@ -135,3 +137,25 @@ def test_a_number_of_workers_that_makes_no_pool_is_refused(count: int) -> None:
 def test_min_ready_beyond_the_workers_is_refused(ready: int) -> None:
     with pytest.raises(UsageError, match="--min-ready"):
         check_spec(replace(spec(2), min_ready=ready))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, ""),
+        ({"sizes": ("standard_d8ds_v5",), "regions": ("eastus", "westus2")}, ""),
+        ({"sizes": ("Standard_D8s_v5",)}, "stay where they are (2 Standard_D8ds_v5 in eastus)"),
+        ({"regions": ("westus2",)}, "stay where they are (2 Standard_D8ds_v5 in eastus)"),
+        ({"image": "waa-image-1"}, "keep their disks"),
+    ],
+)
+def test_what_a_create_leaves_as_it_is_although_asked_otherwise_is_said(
+    asked: dict[str, Any], words: str
+) -> None:
+    said = kept_as_they_are(pool_of([PowerState.RUNNING, PowerState.DEALLOCATED]), **asked)
+    assert words in said
+    assert bool(said) == bool(words)
+
+
+def test_a_pool_that_does_not_exist_yet_keeps_nothing() -> None:
+    assert not kept_as_they_are(pool_of([]), sizes=("Standard_D8s_v5",), image="x")

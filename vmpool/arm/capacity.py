@@ -17,7 +17,6 @@ from vmpool.model import Offer, Place, Quota
 
 SKUS_API = "2021-07-01"
 USAGES_API = "2024-07-01"
-LOCATIONS_API = "2022-12-01"
 REGION_TOTAL = "cores"
 """The usage that counts the vCPUs of all families."""
 SIZE = re.compile(
@@ -59,12 +58,6 @@ def quotas(cloud: Cloud, regions: Sequence[str]) -> tuple[Quota, ...]:
         UsageError: there is no such region.
     """
     return tuple(at_once([partial(_quota, cloud, region) for region in regions]))
-
-
-def known_regions(cloud: Cloud) -> tuple[str, ...]:
-    """Names of the regions that the subscription has."""
-    found = list_all(cloud, f"{subscription_id(cloud)}/locations", LOCATIONS_API)
-    return tuple(sorted(str(item["name"]) for item in found))
 
 
 def can_nest(size: str) -> bool:

@@ -17,6 +17,7 @@ from vmpool.model import Place, PoolSpec
 from vmpool.placement import assign_places, rank_places
 
 REGIONS = ("eastus", "westeurope")
+EVERYWHERE = (*REGIONS, "northeurope")
 
 
 def test_offers_tell_cores_family_temp_disk_and_nesting(cloud: Cloud) -> None:
@@ -40,7 +41,7 @@ def test_workers_are_placed_from_what_azure_offers_and_has_free(cloud: Cloud) ->
 
 
 def test_a_size_that_the_subscription_may_not_use_is_restricted(cloud: Cloud) -> None:
-    found = capacity.offers(cloud, capacity.known_regions(cloud))
+    found = capacity.offers(cloud, EVERYWHERE)
     assert any(offer.is_restricted for offer in found)
 
 
@@ -48,7 +49,6 @@ def test_an_unknown_region_has_no_offers_and_no_quota(cloud: Cloud) -> None:
     assert capacity.offers(cloud, ["mars"]) == ()
     with pytest.raises(UsageError, match="is the region spelled right"):
         capacity.quotas(cloud, ["mars"])
-    assert "eastus" in capacity.known_regions(cloud)
 
 
 def test_a_vm_takes_its_cores_from_family_and_region(fresh_cloud: Callable[..., Trouble]) -> None:

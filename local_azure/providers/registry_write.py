@@ -6,6 +6,7 @@ that listener's address. Tiers differ in price and included space only.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
@@ -76,9 +77,10 @@ def put_registry(call: Call) -> Reply:
         "loginServer": f"{HOST}:{port}",
         "creationDate": now.replace("+00:00", "Z"),
         "provisioningState": "Creating",
-        **DEFAULTS,
+        **copy.deepcopy(DEFAULTS),
         **_asked(call),
     }
+    registry.properties["policies"]["retentionPolicy"]["lastUpdatedTime"] = now
     registry.body["systemData"] = _authors(call, now)
     touch(registry)
     keep(call.cloud, registry)

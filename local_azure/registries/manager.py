@@ -112,8 +112,10 @@ class Registries:
         """After a start: serve all that there are."""
         if not self._cloud.store.meta(KEY):
             self._cloud.store.set_meta(KEY, secrets.token_hex(32))
-        for registry in self._cloud.store.find_all(REGISTRY):
+        registries = self._cloud.store.find_all(REGISTRY)
+        for registry in registries:
             self.open(registry)
+        self._sweep({str(registry.hidden["guid"]) for registry in registries})
 
     async def close(self) -> None:
         """Stop serving, end the children; everything is kept."""
@@ -129,6 +131,12 @@ class Registries:
         """Wait until everything that was decided is done."""
         while running := [task for task in self._queues.values() if not task.done()]:
             await asyncio.wait(running)
+
+    def _sweep(self, known: set[str]) -> None:
+        """Remove what registries left whose deletion was cut short."""
+        for folder in self._folder.iterdir() if self._folder.is_dir() else []:
+            if folder.name not in known:
+                contents.remove(folder)
 
     async def _do_open(self, guid: str, port: int, registry_id: str) -> None:
         listener = self._reserved.pop(port, None) or await _listen_patiently(port)

@@ -129,3 +129,17 @@ def test_each_storage_goes_on_with_what_the_other_kept(
     assert answer.content == image.manifest
     registry.push("some", "v2", make_image("second"))
     assert registry.call("GET", "/v2/some/tags/list").json()["tags"] == ["v1", "v2"]
+
+
+def test_what_a_deletion_left_when_it_was_cut_short_goes_at_the_next_start(
+    killed: Callable[[], tuple[Status, RawRegistry]], storage: str
+) -> None:
+    status, registry = killed()
+    registry.push("some", "v1", make_image())
+    kill(status)
+    top = Path(status.state_dir) / "registries"
+    [kept] = top.iterdir()
+    (top / "left" / "storage").mkdir(parents=True)
+    registry = again(status, registry, storage)
+    assert registry.call("GET", "/v2/some/tags/list").json()["tags"] == ["v1"]
+    assert list(top.iterdir()) == [kept]

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from local_azure.control import LocalAzureError
-from oa_vm import image, local, pool, service
+from oa_vm import image, inside, local, pool, service
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
@@ -27,6 +27,11 @@ for command in (
     pool.pool_status,
     pool.pool_extend,
     pool.pool_cleanup,
+    inside.pool_tunnel,
+    inside.pool_vnc,
+    inside.pool_logs,
+    inside.pool_ssh,
+    inside.pool_exec,
     image.image_create,
     image.image_list,
     image.image_delete,

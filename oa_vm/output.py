@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -44,6 +45,13 @@ def exit_code(error: VmPoolError) -> int:
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def give_up(to: TextIO) -> None:
+    """Write to nowhere from now on: nobody reads any more, and Python flushes at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, to.fileno())
+    os.close(nowhere)
 
 
 def say(words: str) -> None:

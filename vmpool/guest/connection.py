@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fabric
 import paramiko
@@ -66,16 +67,21 @@ def make_connection(address: Address) -> fabric.Connection:
         port=address.port,
         config=_configuration(),
         connect_timeout=CONNECT_WALL_SECONDS,
-        connect_kwargs={
-            "key_filename": str(address.key_file),
-            "look_for_keys": False,
-            "allow_agent": False,
-            "banner_timeout": CONNECT_WALL_SECONDS,
-            "auth_timeout": CONNECT_WALL_SECONDS,
-        },
+        connect_kwargs=login_options(address),
     )
-    connection.client = _strict_client(address)
+    connection.client = strict_client(address)
     return connection
+
+
+def login_options(address: Address) -> dict[str, Any]:
+    """How to log in, as paramiko's `connect` takes it: our key and nothing else."""
+    return {
+        "key_filename": str(address.key_file),
+        "look_for_keys": False,
+        "allow_agent": False,
+        "banner_timeout": CONNECT_WALL_SECONDS,
+        "auth_timeout": CONNECT_WALL_SECONDS,
+    }
 
 
 def open_connection(connection: fabric.Connection) -> None:
@@ -155,7 +161,8 @@ def _configuration() -> fabric.Config:
     return fabric.Config(overrides={"load_ssh_configs": False})
 
 
-def _strict_client(address: Address) -> paramiko.SSHClient:
+def strict_client(address: Address) -> paramiko.SSHClient:
+    """A client that is not yet open and believes the recorded host key only."""
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_Refuse())
     entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{address.known_host} {address.host_key}")

@@ -30,6 +30,11 @@ async def no_input() -> bytes:
     return b""
 
 
+def always() -> bool:
+    """Somebody listens."""
+    return True
+
+
 def nowhere(_data: bytes) -> None:
     """Standard output or error that is thrown away."""
 
@@ -59,6 +64,7 @@ class Run:
         folder: working folder.
         programs: what can be run from here.
         speaker: name of the shell that complains.
+        is_heard: whether anybody still wants the output; what goes on for ever asks.
     """
 
     guest: Guest
@@ -73,6 +79,7 @@ class Run:
     folder: str = "/"
     programs: Mapping[str, Program] = field(default_factory=dict)
     speaker: str = "bash: line 1"
+    is_heard: Callable[[], bool] = always
 
     @property
     def arguments(self) -> list[str]:

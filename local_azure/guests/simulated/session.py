@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import asyncssh
 
-from local_azure.guests.simulated.running import Run, Write, run_line
+from local_azure.guests.simulated.running import Run, Write, no_input, run_line
+from local_azure.guests.simulated.terminal import Terminal
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.guest import Guest
@@ -43,6 +45,8 @@ async def serve(guest: Guest, process: asyncssh.SSHServerProcess[bytes]) -> None
 
 async def _run(run: Run, process: asyncssh.SSHServerProcess[bytes]) -> int:
     await asyncio.sleep(START_WALL_SECONDS)
+    if process.term_type is not None:
+        return await _run_at_terminal(run, process)
     if process.command is not None:
         return await run_line(run, process.command)
     code = 0
@@ -53,6 +57,28 @@ async def _run(run: Run, process: asyncssh.SSHServerProcess[bytes]) -> int:
             break
         code = await run_line(run, words)
     return code
+
+
+async def _run_at_terminal(run: Run, process: asyncssh.SSHServerProcess[bytes]) -> int:
+    """Like `_run`, for a session with a pseudo-terminal: a prompt, echo, Ctrl-C."""
+    terminal = Terminal(process)
+    run = replace(
+        run,
+        read=no_input,  # keys are the terminal's
+        write=terminal.write,
+        write_error=terminal.write,
+        is_heard=lambda: not (terminal.is_interrupted or process.is_closing()),
+    )
+    if process.command is not None:
+        return await terminal.watched(run_line(run, process.command))
+    code, name = 0, run.guest.spec.name
+    run.say(f"Simulated guest {name}: one program a line, `exit` ends.")
+    while True:
+        run.write(f"{run.user}@{name}:~$ ".encode())
+        line = await terminal.read_line()
+        if line is None or line.strip() in ("exit", "logout"):
+            return code
+        code = await terminal.watched(run_line(run, line.strip()))
 
 
 def _make_run(guest: Guest, process: asyncssh.SSHServerProcess[bytes]) -> Run:
@@ -73,6 +99,7 @@ def _make_run(guest: Guest, process: asyncssh.SSHServerProcess[bytes]) -> Run:
         write_error=_writer(process.stderr),
         folder=home,
         programs=guest.programs(),
+        is_heard=lambda: not process.is_closing(),
     )
 
 

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-import urllib.request
-
 import pytest
 from guest_vm import Vm
 
-from vmpool.errors import GuestUnreachableError
 from vmpool.guest import windows
-from vmpool.guest.tunnel import Tunnel
 
 IMAGE = "dockurr/windows"
 FIRST_BOOT_SECONDS, POWER_OFF_SECONDS = 1300, 30
@@ -66,24 +61,3 @@ async def test_ports_are_open_on_the_vms_loopback_only(windows_vm: Vm) -> None:
         "127.0.0.1:5000",
         "127.0.0.1:8006",
     }
-
-
-async def test_a_tunnel_reaches_waa_and_closes(windows_vm: Vm) -> None:
-    await windows_vm.machine.pass_time(FIRST_BOOT_SECONDS)
-    tunnel = await asyncio.to_thread(Tunnel, windows_vm.address(), windows.WAA_PORT)
-    url = f"http://127.0.0.1:{tunnel.local_port}/probe"
-
-    def fetch() -> bytes:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bytes(answer.read())
-
-    assert b"Service is operational" in await asyncio.to_thread(fetch)
-    await asyncio.to_thread(tunnel.close)
-    with pytest.raises(OSError, match="refused"):
-        await asyncio.to_thread(fetch)
-
-
-async def test_a_tunnel_to_a_vm_without_power_is_unreachable(vm: Vm) -> None:
-    await vm.machine.power_off(is_orderly=True)
-    with pytest.raises(GuestUnreachableError):
-        await asyncio.to_thread(Tunnel, vm.address(), windows.WAA_PORT)

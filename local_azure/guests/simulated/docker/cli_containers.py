@@ -19,6 +19,8 @@ EXEC = grammar(
     code=125,
 )
 LOGS = grammar("-f --follow -t --timestamps --details", "--tail -n --since --until", code=125)
+FOLLOW_WALL_SECONDS = 0.2
+"""Between looks whether there is something new."""
 DAEMON = "Error response from daemon: "
 SIGTERM_NAMES = ("TERM", "SIGTERM", "15", "INT", "SIGINT", "HUP", "SIGHUP")
 
@@ -203,20 +205,39 @@ async def execute(run: Run) -> int:
 
 
 async def logs(run: Run) -> int:
-    """`docker logs [--tail N] CONTAINER`."""
+    """`docker logs [-f] [--tail N] CONTAINER`."""
     options = LOGS.parse("docker logs", run.arguments)
-    if options.has("-f", "--follow"):
-        raise ProgramError("docker logs: --follow is not modelled in a simulated guest")
     container = find(run.guest.docker, (options.rest or [""])[0])
-    lines = container.log + windows.logs(container, run.guest.clock.now())
-    if container.argv[:1] == ["echo"]:
-        lines = [*lines, " ".join(container.argv[1:])]
-    tail = options.last("--tail", "-n")
+    lines = _printed(run, container)
+    tail, shown = options.last("--tail", "-n"), len(lines)
     if tail and tail != "all":
         lines = lines[len(lines) - min(len(lines), max(0, int(tail))) :]
     for line in lines:
         run.say(line)
+    if options.has("-f", "--follow"):
+        await _follow(run, container, shown)
     return 0
+
+
+def _printed(run: Run, container: Container) -> list[str]:
+    """What a container has printed in all its runs."""
+    lines = container.log + windows.logs(container, run.guest.clock.now())
+    is_echo = container.argv[:1] == ["echo"]
+    return [*lines, " ".join(container.argv[1:])] if is_echo else lines
+
+
+async def _follow(run: Run, container: Container, shown: int) -> None:
+    """Print what comes until the container has ended or nobody listens any more."""
+    daemon, clock = run.guest.docker, run.guest.clock
+    while run.is_heard():
+        daemon.settle(clock.now())
+        lines = _printed(run, container)
+        for line in lines[shown:]:
+            run.say(line)
+        shown = max(shown, len(lines))
+        if not container.is_running or container.id not in daemon.engine.containers:
+            return
+        await clock.sleep_until(clock.now() + FOLLOW_WALL_SECONDS * clock.speed)
 
 
 def _names(options: Options, command: str) -> list[str]:

@@ -9,6 +9,7 @@ from prefect import flow
 from tasks.machines import delete_network
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_gone
+from tasks.receipt import final_cost
 from tasks.reconcile import each, remove
 from tasks.wanted import require_pool
 from vmpool.plan import plan_cleanup
@@ -32,5 +33,6 @@ async def pool_cleanup(pool: str | None = None) -> dict[str, Any]:
         actions = plan_cleanup(require_pool(await look(session)))
         outcomes = await each(actions, remove)
         if all(outcome.is_ok for outcome in outcomes):
+            await final_cost()
             await delete_network(session.pool)
         return await conclude_gone(outcomes)

@@ -9,6 +9,7 @@ from typing import Any
 
 from oa_vm.output import err, out, print_json, styled, table
 from vmpool.plan import Action, Verb
+from vmpool.receipt import notes, rows, usd
 
 HOURS_BEFORE_DAYS = 48
 """Beyond two days hours are too fine."""
@@ -56,11 +57,26 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
         out.print(table("", [_worker_cells(worker) for worker in status["workers"]]))
     for line in _moments(status):
         out.print(line)
-    idle = status["cost"]["idle_usd_per_day"]
-    if idle:
-        out.print(f"a paused day costs about {idle:.2f} USD (estimate from list prices)")
+    for line in _money(status):
+        out.print(line)
     for warning in status["warnings"]:
         err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
+
+
+def _money(status: dict[str, Any]) -> list[str]:
+    """What it has cost in all; the receipt instead, when a pause has just ended."""
+    cost = status["cost"]
+    if "receipt" in status:
+        out.print(table("Receipt, in USD", rows(cost), numeric=("session", "in all", "paused day")))
+        return notes(cost, status["receipt"])
+    if not status["workers"] and cost["total_usd"] is None:
+        return []
+    about = "about " if cost["is_estimate"] else ""
+    said = f"cost {about}{usd(cost['total_usd'])} USD in all"
+    if not status["workers"]:
+        return [said]
+    session, idle = usd(cost["session"]["total_usd"]), usd(cost["idle_usd_per_day"])
+    return [f"{said}, {session} this session; a paused day costs {about}{idle} USD"]
 
 
 def _moments(status: dict[str, Any]) -> list[str]:

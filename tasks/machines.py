@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import anyio
 
-from tasks import marks
+from tasks import ledgers, marks
 from tasks.phase import phase_task
 from tasks.session import Session, current
 from vmpool import lifetime, naming, tags
@@ -54,6 +56,7 @@ async def create_network(worker: str, place: Place) -> WorkerNetwork:
         place: where it goes.
     """
     session = current()
+    asked = asyncio.ensure_future(ledgers.prices_of(place.size, place.region))
     source = await session.call(network.caller_address, session.cloud)
     pool_network = await session.call(
         network.ensure_pool_network,
@@ -63,6 +66,7 @@ async def create_network(worker: str, place: Place) -> WorkerNetwork:
         place.region,
         source,
     )
+    prices = await asked
     return await session.call(
         network.ensure_worker_network,
         session.cloud,
@@ -71,6 +75,7 @@ async def create_network(worker: str, place: Place) -> WorkerNetwork:
         worker,
         pool_network,
         place.region,
+        prices,
     )
 
 
@@ -92,9 +97,20 @@ async def create_vm(
     """
     session = current()
     bare = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
-    request = replace(bare, image_id=image_id)
+    written = bare.tags | await _opened_books(worker, place)
+    request = replace(bare, image_id=image_id, tags=written)
     operation = await session.commit(machines.begin_create, session.cloud, request)
-    await finish(session, operation)
+    watch = asyncio.ensure_future(ledgers.watch_power_on(worker))
+    try:
+        await finish(session, operation)
+    finally:
+        watch.cancel()
+
+
+async def _opened_books(worker: str, place: Place) -> dict[str, str]:
+    """The tags of what a new VM costs and has cost."""
+    prices = await ledgers.prices_of(place.size, place.region)
+    return {tags.PRICES: prices.encode(), tags.LEDGER: ledgers.opened(worker).encode()}
 
 
 def _create_request(
@@ -150,9 +166,11 @@ async def start_vm(worker: str, auto_pause_hours: float) -> None:
         CapacityError: Azure has no room for this size now; its disk stays where it is.
     """
     session = current()
+    before = ledgers.starting(worker)
     await marks.mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
     operation = await session.commit(machines.begin_start, session.cloud, worker)
     await finish(session, operation)
+    ledgers.started(worker, before)
 
 
 @phase_task(Phase.DEALLOCATE_VM)
@@ -165,6 +183,8 @@ async def deallocate_vm(worker: str) -> None:
     session = current()
     operation = await session.commit(machines.begin_deallocate, session.cloud, worker)
     await finish(session, operation)
+    ledgers.deallocated(worker)
+    await marks.note(worker)
 
 
 @phase_task(Phase.DELETE_WORKER)
@@ -178,16 +198,24 @@ async def delete_worker(worker: str) -> None:
         PermanentError: something carries the worker's name but not the pool's id.
     """
     session = current()
-    observed = await session.observed_now()
+    observed = before = await session.observed_now()
     found = next((item for item in observed.workers if item.name == worker), None)
     if found:
         _check_ours(session, found)
+    if found or _ours(session, observed, worker):
+        await ledgers.leaving(worker, before)
+    ended: datetime | None = None
+    if found:
         if found.power_state not in MOVING:  # else Azure refuses the tag for as long
             await marks.note(worker, Intent.DELETE)
         operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
+        _, ended = session.cloud.operation_times.of(found.resource_id)
         observed = await session.observed_now()
     await session.call(network.delete_parts, session.cloud, _ours(session, observed, worker))
+    if found or _ours(session, before, worker):
+        await ledgers.left(worker, before, ended or session.clock.now())
+    session.ledgers.pop(worker, None)
 
 
 @phase_task(Phase.DELETE_NETWORK)

@@ -1,4 +1,4 @@
-"""What is written to a worker's tags: intents, Windows as seen, timers. Merged, never replaced."""
+"""Writes a worker's tags, merged: intents, Windows as seen, timers, and with each the ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from tasks import ledgers
 from tasks.phase import RETRY_DELAYS_SECONDS, is_worth_retrying
 from tasks.session import current
 from vmpool import lifetime, tags
@@ -24,6 +25,8 @@ async def mark(
     auto_pause_hours: float | None = None,
 ) -> None:
     """Write to a worker's tags what is about to happen or what was seen; merges, replaces nothing.
+
+    What it has cost until now is written along.
 
     Args:
         worker: worker name.
@@ -43,6 +46,7 @@ async def mark(
     if auto_pause_hours is not None:
         due = lifetime.deadline(now, auto_pause_hours)
         written[tags.AUTO_PAUSE_AT] = tags.format_time(due)
+    written |= ledgers.written(worker)
     vm_id = machines.vm_resource_id(session.cloud, worker)
     await session.insist(tagging.merge_tags, session.cloud, vm_id, written)
 
@@ -69,5 +73,5 @@ async def extend_timer(worker: str, due: datetime) -> None:
     """Move a worker's auto-pause. Not cached: it is a write."""
     session = current()
     vm_id = machines.vm_resource_id(session.cloud, worker)
-    written = {tags.AUTO_PAUSE_AT: tags.format_time(due)}
+    written = {tags.AUTO_PAUSE_AT: tags.format_time(due), **ledgers.written(worker)}
     await session.commit(tagging.merge_tags, session.cloud, vm_id, written)

@@ -13,6 +13,7 @@ import anyio
 from prefect import get_client, runtime
 from prefect.logging import get_run_logger
 
+from tasks import ledgers
 from tasks.credentials import load_credential
 from tasks.events import emit_pool_event, log_phase, phase_listener
 from tasks.locking import pool_lock
@@ -110,6 +111,9 @@ async def look(session: Session) -> Observed:
         await anyio.sleep(session.clock.wall_seconds(UNKNOWN_CLOUD_SECONDS))
         observed = await session.insist(observe, session.cloud, session.pool)
     session.pool_id = session.pool_id or check_identity(observed) or str(uuid.uuid4())
+    ledgers.see(session, observed.workers, observed.at)
+    await ledgers.correct(session, observed)
+    session.observed = observed = ledgers.informed(session, observed)
     for worker in observed.workers:
         session.regions[worker.name] = worker.place.region
         if worker.ip and worker.tags and worker.tags.host_key:

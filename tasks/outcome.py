@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from tasks.events import emit_image_event, emit_pool_event
 from tasks.machines import delete_network
 from tasks.operation import look
+from tasks.receipt import pause_receipt
 from tasks.reconcile import Outcome
 from tasks.session import current
 from vmpool.arm.survey import survey_images
@@ -94,7 +95,7 @@ async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             f"pool {observed.pool} is not paused: {said}: again with oa-vm pool-pause --pool "
             f"{observed.pool}"
         )
-    status = document(observed)
+    status = document(observed) | {"receipt": await pause_receipt(observed)}
     emit_pool_event(observed.pool, "paused", status)
     return status
 
@@ -128,6 +129,7 @@ async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             )
         )
     status = document(observed)
+    status["cost"] = current().final_cost or status["cost"]
     emit_pool_event(observed.pool, "deleted", status)
     return status
 

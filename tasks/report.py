@@ -1,4 +1,4 @@
-"""What a run leaves behind in the Prefect UI: the table and the chart of its phases."""
+"""What a run leaves behind in the Prefect UI: the table and the chart of its phases, and costs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from prefect.logging import get_run_logger
 
 from tasks.session import Session
 from vmpool.chart import markdown
+from vmpool.cost import cost
+from vmpool.receipt import markdown as cost_markdown
+from vmpool.status import cost_document
 from vmpool.timing import headline, rows
 
 
 async def publish(flow: str, session: Session) -> None:
-    """Write the artifacts `<pool>-timings` and `<pool>-chart`; a failure to is logged, not raised.
+    """Write the artifacts `<pool>-timings`, `<pool>-chart` and `<pool>-cost`.
+
+    A failure to is logged, not raised.
 
     Args:
         flow: the flow's name.
         session: the operation that ends.
     """
+    await _publish_cost(session)
     spans = session.recorder.spans
     if not spans:
         return
@@ -28,3 +34,19 @@ async def publish(flow: str, session: Session) -> None:
         )
     except Exception as error:  # noqa: BLE001 # a lost picture must not fail a paid-for operation
         get_run_logger().warning("The timing artifacts could not be written: %s", error)
+
+
+async def _publish_cost(session: Session) -> None:
+    found = session.final_cost
+    if found is None and session.observed and not session.observed.is_absent:
+        found = cost_document(cost(session.observed))
+    if found is None:
+        return
+    try:
+        await acreate_markdown_artifact(
+            cost_markdown(session.pool, found, session.receipt),
+            key=f"{session.pool}-cost",
+            description=f"What {session.pool} costs",
+        )
+    except Exception as error:  # noqa: BLE001 # a lost picture must not fail a paid-for operation
+        get_run_logger().warning("The cost artifact could not be written: %s", error)

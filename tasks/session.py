@@ -33,6 +33,7 @@ from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Observed, Worker
+from vmpool.money import Ledger, Spent
 from vmpool.settings import Settings
 from vmpool.timing import Listener, Recorder
 
@@ -69,6 +70,13 @@ class Session:
         tunnels: open tunnels by worker.
         offer: what the container registry has of our image, once it was asked.
         booted: workers whose Windows was, or may have been, started in this operation.
+        ledgers: what each worker has cost, see `tasks.ledgers`.
+        spent: what deleted workers of the pool cost, once one is deleted.
+        spent_on: ARM id of the network that has it in its tags.
+        spent_noted: writes it there.
+        observed: the pool as last looked at.
+        receipt: after a pause, when deleting would have been cheaper.
+        final_cost: before a cleanup's end, what the pool has cost.
         workers_now: asks for the pool's workers; one list for all who ask at the same time.
         observed_now: asks for everything of the pool, likewise.
     """
@@ -84,6 +92,13 @@ class Session:
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
     offer: asyncio.Future[Any] | None = None
     booted: set[str] = field(default_factory=set)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    spent: Spent | None = None
+    spent_on: str = ""
+    observed: Observed | None = None
+    receipt: dict[str, Any] | None = None
+    final_cost: dict[str, Any] | None = None
+    spent_noted: Shared[None] = field(init=False)
     _shells: dict[str, Shell] = field(default_factory=dict)
     _shells_lock: threading.Lock = field(default_factory=threading.Lock)
     workers_now: Shared[tuple[Worker, ...]] = field(init=False)

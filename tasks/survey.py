@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import anyio.to_thread
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from tasks.credentials import load_credential
 from tasks.phase import is_worth_retrying
-from vmpool import lifetime
+from vmpool import lifetime, tags
 from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.machines import list_workers, observe
 from vmpool.arm.survey import survey_images
-from vmpool.model import Observed
+from vmpool.arm.tagging import merge_tags
+from vmpool.cost import ledger_now, unnoted
+from vmpool.errors import VmPoolError
+from vmpool.model import Observed, Worker
 from vmpool.settings import check_pool_name, load_settings
 from vmpool.status import document
 
@@ -70,9 +76,24 @@ async def list_due_pools() -> list[str]:
 def _due(cloud: Cloud) -> list[str]:
     workers = list_workers(cloud)
     now = cloud.clock.now()
+    _note_changes(cloud, workers, now)
     pools = sorted({worker.tags.pool for worker in workers if worker.tags})
     seen = (
         Observed(pool, now, tuple(w for w in workers if w.tags and w.tags.pool == pool))
         for pool in pools
     )
     return [observed.pool for observed in seen if lifetime.is_due(observed, now)]
+
+
+def _note_changes(cloud: Cloud, workers: Sequence[Worker], now: datetime) -> None:
+    """Bring ledgers up to what somebody else did to VMs: so nothing is seen later than this runs.
+
+    While an operation is under way it notes the same itself; whoever writes last is right as well.
+    """
+    for worker in unnoted(Observed("", now, tuple(workers))):
+        ledger = ledger_now(worker, now)
+        try:
+            if ledger:
+                merge_tags(cloud, worker.resource_id, {tags.LEDGER: ledger.encode()})
+        except VmPoolError as error:
+            get_run_logger().warning("%s: its cost could not be noted: %s", worker.name, error)

@@ -41,9 +41,10 @@ class CloudClock:
         return self._anchor + timedelta(seconds=elapsed)
 
     def observe(self, told: datetime) -> None:
-        """Take over the cloud's word when ours has drifted.
+        """Take over the cloud's word when ours is behind it, or far ahead.
 
-        A `Date` has whole seconds and was true a round trip ago, so small differences are noise;
+        A `Date` has whole seconds, rounded down, and was true a round trip ago: so it is at least
+        as late as it says, and we are never behind it. Small differences the other way are noise;
         following them would make spans jitter.
 
         Args:
@@ -51,7 +52,7 @@ class CloudClock:
         """
         tolerance = timedelta(seconds=2.0 + 0.5 * self.speed)
         with self._lock:
-            if self._has_been_told and abs(self.now() - told) <= tolerance:
+            if self._has_been_told and timedelta() <= self.now() - told <= tolerance:
                 return
             self._anchor, self._anchored_at = told, self._monotonic()
             self._has_been_told = True

@@ -1,18 +1,23 @@
-"""Pure: rates x time. Until prices are asked of Azure these are the seed's figures: estimates.
+"""Pure: what a pool has cost, costs now and would cost, from its tags and Azure's own times.
 
-What cannot be known is None, never 0: "unknown" and "free" are different bills.
+Compute is reckoned from each VM's ledger; disks and addresses are billed in every state, from their
+creation to their deletion. What cannot be known is None, never 0, and makes every sum that it is
+part of None too. A golden image and a registry serve all pools: they are no pool's cost.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from vmpool.model import Observed
+from vmpool.ledger import DELETING, Sight, accrue, reconcile
+from vmpool.model import Leftover, Observed, PowerState, Worker
+from vmpool.money import RETAIL, TABLE, Gone, Ledger, Prices, Sums, add, times
+from vmpool.pricing import SEED
 
-OS_DISK_USD_PER_DAY = 19.71 / 30.4
-"""Premium P10 (128 GB), 19.71 USD a month: Azure's price page, US regions."""
-STATIC_IP_USD_PER_DAY = 0.005 * 24
-"""Standard static public IP, 0.005 USD an hour: Azure's price page."""
+HOUR_SECONDS = 3600.0
+DAY_HOURS = 24.0
+DISK_TYPE, ADDRESS_TYPE = "/disks", "/publicipaddresses"
 
 
 @dataclass(frozen=True)
@@ -20,27 +25,262 @@ class Cost:
     """What a pool costs, in USD; None is unknown.
 
     Attributes:
-        total_usd: accrued in all.
+        total_usd: accrued in all, deleted workers included.
         compute_usd: of that, VMs.
         disk_usd: of that, disks.
         ip_usd: of that, public addresses.
         idle_usd_per_day: what a day of being paused costs.
         is_estimate: whether list figures stood in for Azure's prices.
+        running_usd_per_hour: what an hour costs while every worker runs.
+        uncertain_usd: by how much compute may be wrong, because changes were seen late.
+        price_source: `retail`, `table`, or None if no price is known.
+        session: the present or last session: from create or resume to the pause.
+        paused_day: a day of being paused, by resource.
     """
 
     total_usd: float | None
     compute_usd: float | None
     disk_usd: float | None
     ip_usd: float | None
-    idle_usd_per_day: float
+    idle_usd_per_day: float | None
     is_estimate: bool
+    running_usd_per_hour: float | None
+    uncertain_usd: float | None
+    price_source: str | None
+    session: Sums
+    paused_day: Sums
 
 
-def estimate(observed: Observed) -> Cost:
-    """The idle rate of what the pool keeps while paused; accrued sums are not tracked yet."""
-    disks = sum(1 for item in observed.leftovers if item.type.lower().endswith("/disks"))
-    addresses = sum(
-        1 for item in observed.leftovers if item.type.lower().endswith("/publicipaddresses")
+def cost(observed: Observed) -> Cost:
+    """What a pool costs at the moment of its observation."""
+    live = sum((worker_sums(observed, name) for name in worker_names(observed)), Sums())
+    total = live + gone_sums(observed)
+    if observed.is_absent:  # what it cost before it went is not known
+        total = Sums(None, None, None)
+    found = [_prices(observed, item) for item in observed.leftovers if _kind(item)]
+    prices = [*found, *(_own_prices(worker) for worker in observed.workers)]
+    idle = _idle(observed)
+    compute = add(*(_vm_price(worker) for worker in observed.workers))
+    return Cost(
+        total_usd=_micro(total.total),
+        compute_usd=_micro(total.compute),
+        disk_usd=_micro(total.disk),
+        ip_usd=_micro(total.ip),
+        idle_usd_per_day=_micro(idle.total),
+        is_estimate=any(price.is_estimate for price in prices),
+        running_usd_per_hour=_micro(add(compute, times(idle.total, 1 / DAY_HOURS))),
+        uncertain_usd=_micro(add(*(_slack(observed, worker) for worker in observed.workers))),
+        price_source=_source(prices),
+        session=_rounded(_session(observed)),
+        paused_day=_rounded(idle),
     )
-    idle = disks * OS_DISK_USD_PER_DAY + addresses * STATIC_IP_USD_PER_DAY
-    return Cost(None, None, None, None, round(idle, 4), is_estimate=True)
+
+
+def worker_names(observed: Observed) -> tuple[str, ...]:
+    """Every worker of which anything exists."""
+    names = {worker.name for worker in observed.workers}
+    return tuple(sorted(names | {item.worker for item in observed.leftovers if item.worker}))
+
+
+def worker_sums(observed: Observed, worker: str, until: datetime | None = None) -> Sums:
+    """What one worker has cost.
+
+    Args:
+        observed: the pool.
+        worker: worker name.
+        until: a moment after the observation; up to then it stays what it is.
+    """
+    at = until or observed.at
+    vms = [item for item in observed.workers if item.name == worker]
+    parts = [item for item in observed.leftovers if item.worker == worker]
+    return Sums(
+        compute=add(*(_compute(observed, vm, at) for vm in vms)),
+        disk=add(*(_part(observed, item, at) for item in parts if _kind(item) == DISK_TYPE)),
+        ip=add(*(_part(observed, item, at) for item in parts if _kind(item) == ADDRESS_TYPE)),
+    )
+
+
+def sums_at_deletion(observed: Observed, worker: str) -> Gone:
+    """What one worker will have cost if its deletion begins now and takes as long as usual."""
+    return Gone(observed.at, worker_sums(observed, worker, observed.at + DELETING))
+
+
+def gone_sums(observed: Observed) -> Sums:
+    """What deleted workers cost; of those that are being deleted, what no longer counts itself."""
+    noted = [item.spent for item in observed.leftovers if item.spent]
+    finished = sum((spent.finished for spent in noted), Sums())
+    entries = [entry for spent in noted for entry in spent.pending.items()]
+    return sum((gone_of(observed, number, gone) for number, gone in entries), finished)
+
+
+def gone_of(observed: Observed, number: str, gone: Gone) -> Sums:
+    """What is gone of a worker whose deletion has begun; what still exists counts itself.
+
+    Args:
+        observed: the pool.
+        number: number in the worker's name.
+        gone: what was noted when its deletion began.
+    """
+    worker = f"{observed.pool}-{number}"
+
+    def is_there(moments: list[datetime | None]) -> bool:
+        return any(moment is None or moment <= gone.at for moment in moments)
+
+    parts = [item for item in observed.leftovers if item.worker == worker]
+    vms = [vm.created_at for vm in observed.workers if vm.name == worker]
+    disks = [item.created_at for item in parts if _kind(item) == DISK_TYPE]
+    addresses = [item.created_at for item in parts if _kind(item) == ADDRESS_TYPE]
+    return Sums(
+        compute=0.0 if is_there(vms) else gone.sums.compute,
+        disk=0.0 if is_there(disks) else gone.sums.disk,
+        ip=0.0 if is_there(addresses) else gone.sums.ip,
+    )
+
+
+def ledger_now(worker: Worker, at: datetime) -> Ledger | None:
+    """A worker's ledger, brought up to what Azure says of it; None if it has none."""
+    if worker.tags is None or worker.tags.ledger is None:
+        return None
+    return reconcile(worker.tags.ledger, Sight.of(worker, at))
+
+
+MOVING = (PowerState.CREATING, PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING)
+"""Azure refuses tags for as long as it moves a VM."""
+
+
+def unnoted(observed: Observed) -> tuple[Worker, ...]:
+    """Workers at rest that are billed although their ledger says they are not, or the reverse."""
+    return tuple(
+        worker
+        for worker in observed.workers
+        if worker.power_state not in (*MOVING, PowerState.UNKNOWN)
+        and worker.tags
+        and worker.tags.ledger
+        and worker.tags.ledger.is_billed != worker.power_state.is_billed
+    )
+
+
+def with_ledger(worker: Worker, ledger: Ledger) -> Worker:
+    """A worker whose ledger is known better than its tags say."""
+    return replace(worker, tags=replace(worker.tags, ledger=ledger)) if worker.tags else worker
+
+
+def warnings(observed: Observed) -> list[str]:
+    """What is not known of a pool's cost, one line each."""
+    found = [
+        f"{worker.name}: what its VM has cost is not known, its tags don't say"
+        for worker in observed.workers
+        if _compute(observed, worker, observed.at) is None
+    ]
+    found += [
+        f"{worker.name} is now a {worker.place.size}, but costs are reckoned as {prices.size}"
+        for worker in observed.workers
+        if (prices := _own_prices(worker)).size and prices.size.lower() != worker.place.size.lower()
+    ]
+    parts = [item for item in observed.leftovers if _kind(item)]
+    return found + [
+        f"{item.name}: what it has cost is not known, its tags don't say"
+        for item in parts
+        if _part(observed, item, observed.at) is None
+    ]
+
+
+def _compute(observed: Observed, worker: Worker, at: datetime) -> float | None:
+    ledger = ledger_now(worker, observed.at)
+    seconds = accrue(ledger, at).billed_seconds if ledger else None
+    return times(_vm_price(worker), times(seconds, 1 / HOUR_SECONDS))
+
+
+def _slack(observed: Observed, worker: Worker) -> float | None:
+    ledger = ledger_now(worker, observed.at)
+    seconds = ledger.slack_seconds if ledger else None
+    return times(_vm_price(worker), times(seconds, 1 / HOUR_SECONDS))
+
+
+def _part(observed: Observed, item: Leftover, at: datetime) -> float | None:
+    return times(_part_price(observed, item), _hours(item.created_at, at))
+
+
+def _part_price(observed: Observed, item: Leftover) -> float | None:
+    prices = _prices(observed, item)
+    return prices.disk if _kind(item) == DISK_TYPE else prices.ip
+
+
+def _prices(observed: Observed, item: Leftover) -> Prices:
+    """The prices in a part's own tags, else in those of its VM, else the seed's."""
+    vms = [worker for worker in observed.workers if worker.name == item.worker]
+    return item.prices or (_own_prices(vms[0]) if vms else SEED.of(""))
+
+
+def _own_prices(worker: Worker) -> Prices:
+    """The prices of its launch, else the seed's, which know few sizes."""
+    found = worker.tags.prices if worker.tags else None
+    return found or SEED.of(worker.place.size)
+
+
+def _vm_price(worker: Worker) -> float | None:
+    return _own_prices(worker).vm
+
+
+def _idle(observed: Observed) -> Sums:
+    """A day of all that stays while paused."""
+    parts = [item for item in observed.leftovers if _kind(item)]
+
+    def day(kind: str) -> float | None:
+        rates = (_part_price(observed, item) for item in parts if _kind(item) == kind)
+        return times(add(*rates), DAY_HOURS)
+
+    return Sums(0.0, day(DISK_TYPE), day(ADDRESS_TYPE))
+
+
+def _session(observed: Observed) -> Sums:
+    return sum((_session_of(observed, worker) for worker in observed.workers), Sums())
+
+
+def _session_of(observed: Observed, worker: Worker) -> Sums:
+    ledger = ledger_now(worker, observed.at)
+    if ledger is None:
+        return Sums(None, None, None)
+    hours = (ledger.billed_seconds - ledger.session_base) / HOUR_SECONDS
+    parts = [item for item in observed.leftovers if item.worker == worker.name]
+
+    def part(kind: str) -> float | None:
+        return add(
+            *(
+                times(
+                    _part_price(observed, item),
+                    _hours(
+                        max(item.created_at or ledger.session_at, ledger.session_at), observed.at
+                    ),
+                )
+                for item in parts
+                if _kind(item) == kind
+            )
+        )
+
+    return Sums(times(_vm_price(worker), hours), part(DISK_TYPE), part(ADDRESS_TYPE))
+
+
+def _hours(since: datetime | None, at: datetime) -> float | None:
+    return None if since is None else max((at - since).total_seconds(), 0.0) / HOUR_SECONDS
+
+
+def _kind(item: Leftover) -> str:
+    """`/disks` or `/publicipaddresses`, "" for what costs nothing."""
+    kind = "/" + item.type.lower().rpartition("/")[2]
+    return kind if kind in (DISK_TYPE, ADDRESS_TYPE) else ""
+
+
+def _source(prices: list[Prices]) -> str | None:
+    if not prices:
+        return None
+    return RETAIL if all(price.source == RETAIL for price in prices) else TABLE
+
+
+def _rounded(sums: Sums) -> Sums:
+    return Sums(_micro(sums.compute), _micro(sums.disk), _micro(sums.ip))
+
+
+def _micro(amount: float | None) -> float | None:
+    """Millionths of a dollar: finer than any bill."""
+    return None if amount is None else round(amount, 6)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from vmpool.golden import Image
+from vmpool.money import Ledger, Prices, Spent
 
 
 class PowerState(StrEnum):
@@ -178,6 +179,8 @@ class WorkerTags:
         windows: Windows as last seen.
         host_key: the SSH host key that the VM was given, `ssh-ed25519 AAAA...`.
         ready_at: when the worker was last seen ready (cloud time).
+        prices: what it costs, saved at its launch; None if that is not known.
+        ledger: what it has cost, as last written; None if that is not known.
     """
 
     pool: str
@@ -189,6 +192,8 @@ class WorkerTags:
     windows: WindowsState = WindowsState.UNKNOWN
     host_key: str = ""
     ready_at: datetime | None = None
+    prices: Prices | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +209,8 @@ class Worker:
         provisioning_state: outcome of the last operation (`Succeeded`, `Failed`, `Creating`...).
         tags: decoded tags, None if they can't be read (then the VM is reported, not touched).
         ip: public address, "" if it has none.
+        created_at: when Azure created it, None if it did not say.
+        changed_at: when Azure's last operation on it ended, or began if it runs; None likewise.
     """
 
     name: str
@@ -214,6 +221,8 @@ class Worker:
     provisioning_state: str
     tags: WorkerTags | None
     ip: str = ""
+    created_at: datetime | None = None
+    changed_at: datetime | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -238,6 +247,9 @@ class Leftover:
         pool: pool tag.
         pool_id: pool id tag, "" if it has none.
         worker: worker tag, "" for what belongs to the whole pool.
+        created_at: since when it is billed, None if that is not known.
+        prices: what it costs, None if its tags don't say.
+        spent: on a pool's network: what deleted workers cost, None if nothing is noted.
     """
 
     resource_id: str
@@ -247,6 +259,9 @@ class Leftover:
     pool: str
     pool_id: str
     worker: str
+    created_at: datetime | None = None
+    prices: Prices | None = None
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True)

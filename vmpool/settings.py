@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     my_address_url: str = Field(
         "https://api.ipify.org", description="Answers the caller's public address as plain text."
     )
+    prices_url: str = Field(
+        "", description="Retail price list to ask; by default Azure's, or the local Azure's own."
+    )
     admin_username: str = Field("azureuser", description="Login on the VMs; the seed's name.")
     storage_path: str = Field(
         "/opt/waa/storage", description="Windows disk on the OS disk, outside every home."

@@ -6,16 +6,16 @@ Says unknown when it is unknown: a pool that can't be read is never "paused".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from vmpool import cost
 from vmpool.context import BASE_LABEL, WINDOWS_LABEL
-from vmpool.cost import estimate
 from vmpool.golden import Image
 from vmpool.imaging import age_days, usd_per_month, what_changed
 from vmpool.lifetime import auto_pause_at, is_due, paused_since
 from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
+from vmpool.money import Sums
 from vmpool.tags import format_time
 
 STALE_OPERATION_SECONDS = 3600
@@ -79,8 +79,34 @@ def document(observed: Observed) -> dict[str, Any]:
         "auto_pause_at": _time(auto_pause_at(observed)),
         "server_deadline_at": None,
         "paused_since": _time(paused_since(observed)),
-        "cost": asdict(estimate(observed)),
+        "cost": cost_document(cost.cost(observed)),
         "warnings": warnings(observed),
+    }
+
+
+def cost_document(found: cost.Cost) -> dict[str, Any]:
+    """The `cost` of the JSON; its keys are an interface, add but don't rename."""
+    return {
+        "total_usd": found.total_usd,
+        "compute_usd": found.compute_usd,
+        "disk_usd": found.disk_usd,
+        "ip_usd": found.ip_usd,
+        "idle_usd_per_day": found.idle_usd_per_day,
+        "is_estimate": found.is_estimate,
+        "running_usd_per_hour": found.running_usd_per_hour,
+        "uncertain_usd": found.uncertain_usd,
+        "price_source": found.price_source,
+        "session": _sums(found.session),
+        "paused_day": _sums(found.paused_day),
+    }
+
+
+def _sums(sums: Sums) -> dict[str, float | None]:
+    return {
+        "compute_usd": sums.compute,
+        "disk_usd": sums.disk,
+        "ip_usd": sums.ip,
+        "total_usd": sums.total,
     }
 
 
@@ -182,7 +208,7 @@ def warnings(observed: Observed) -> list[str]:
         for w in observed.workers
         if not w.tags
     ]
-    return found + _pool_warnings(observed)
+    return found + cost.warnings(observed) + _pool_warnings(observed)
 
 
 def _pool_warnings(observed: Observed) -> list[str]:

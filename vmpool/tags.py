@@ -7,11 +7,12 @@ Times are written as UTC, ISO 8601, whole seconds.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from vmpool import golden
 from vmpool.golden import Image, ImageState
 from vmpool.model import Intent, WindowsState, WorkerTags
+from vmpool.moments import format_time as format_time  # noqa: PLC0414 # read here by everybody
+from vmpool.moments import parse_time as parse_time  # noqa: PLC0414 # same
+from vmpool.money import Ledger, Prices
 
 POOL = "waa-pool"
 """Name of the pool; on every resource of it."""
@@ -31,6 +32,14 @@ HOST_KEY = "waa-host-key"
 """Public SSH host key given to the VM: any machine with credentials can verify it."""
 READY_AT = "waa-ready-at"
 """When the worker was last seen ready."""
+PRICES = "waa-prices"
+"""What a worker costs per hour, saved at its launch; on the VM, its disk and its address."""
+LEDGER = "waa-ledger"
+"""How long Azure has billed the VM, until when, in which state; see `vmpool.ledger`."""
+SINCE = "waa-since"
+"""On an address: when it was created. Azure does not tell that of addresses."""
+SPENT = "waa-spent"
+"""On a pool's network: what deleted workers cost; `waa-spent.0`... those being deleted."""
 IMAGE_STATE = "waa-image-state"
 """On a golden image: candidate, current or previous. What has none is nobody's of ours."""
 IMAGE_CREATED_AT = "waa-image-created-at"
@@ -55,20 +64,6 @@ NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
 
 
-def format_time(moment: datetime) -> str:
-    """UTC, ISO 8601, whole seconds, `Z`."""
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """The moment that `format_time` wrote, None if it is missing or not a time with a zone."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
-
-
 def encode(tags: WorkerTags) -> dict[str, str]:
     """Every tag of a worker's VM; what is None or unknown is left out."""
     written = {
@@ -81,6 +76,8 @@ def encode(tags: WorkerTags) -> dict[str, str]:
         HOST_KEY: tags.host_key,
         AUTO_PAUSE_AT: format_time(tags.auto_pause_at) if tags.auto_pause_at else "",
         READY_AT: format_time(tags.ready_at) if tags.ready_at else "",
+        PRICES: tags.prices.encode() if tags.prices else "",
+        LEDGER: tags.ledger.encode() if tags.ledger else "",
     }
     return {key: value for key, value in written.items() if value}
 
@@ -112,6 +109,8 @@ def decode(tags: dict[str, str] | None) -> WorkerTags | None:
         windows=_windows(found.get(WINDOWS)),
         host_key=found.get(HOST_KEY, ""),
         ready_at=parse_time(found.get(READY_AT)),
+        prices=Prices.decode(found.get(PRICES)),
+        ledger=Ledger.decode(found.get(LEDGER)),
     )
 
 

@@ -34,10 +34,20 @@ def test_the_clouds_word_replaces_a_wrong_local_clock() -> None:
 
 
 def test_small_differences_do_not_make_the_clock_jump() -> None:
+    wall = Wall()
+    clock = CloudClock(1.0, wall, START)
+    clock.observe(START)
+    wall.seconds = 1.5
+    clock.observe(START + timedelta(seconds=1))
+    assert clock.now() == START + timedelta(seconds=1.5)
+
+
+def test_the_clock_is_never_behind_what_the_cloud_has_said() -> None:
+    """A `Date` is rounded down: what it says has passed."""
     clock = CloudClock(1.0, Wall(), START)
     clock.observe(START)
     clock.observe(START + timedelta(seconds=1))
-    assert clock.now() == START
+    assert clock.now() == START + timedelta(seconds=1)
 
 
 def test_a_clock_advanced_by_days_is_followed() -> None:

@@ -98,6 +98,7 @@ def test_the_status_document_keeps_its_documented_keys() -> None:
     }  # fmt: skip
     assert set(made["cost"]) == {
         "total_usd", "compute_usd", "disk_usd", "ip_usd", "idle_usd_per_day", "is_estimate",
+        "running_usd_per_hour", "uncertain_usd", "price_source", "session", "paused_day",
     }  # fmt: skip
 
 
@@ -109,9 +110,15 @@ def test_costs_that_are_not_tracked_are_unknown_not_zero() -> None:
     assert cost["is_estimate"]
 
 
+def test_what_is_not_known_of_the_cost_is_warned_of() -> None:
+    """Tags of an older version, or damaged ones, have no ledger."""
+    said = document(pool(worker(PowerState.RUNNING)))["warnings"]
+    assert said == ["p1-00: what its VM has cost is not known, its tags don't say"]
+
+
 def test_a_stopped_worker_is_warned_of_with_the_command_that_helps() -> None:
-    (warning,) = document(pool(worker(PowerState.STOPPED)))["warnings"]
-    assert "still billed: oa-vm pool-pause --pool p1" in warning
+    first, *_ = document(pool(worker(PowerState.STOPPED)))["warnings"]
+    assert "still billed: oa-vm pool-pause --pool p1" in first
 
 
 def test_a_pool_is_due_when_its_last_timer_has_passed() -> None:

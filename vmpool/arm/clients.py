@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from azure.mgmt.core import ARMPipelineClient
 
-from vmpool.arm.pipeline import Access, Watcher, make_policies, make_transport
+from vmpool.arm.pipeline import Access, OperationTimes, Watcher, make_policies, make_transport
 from vmpool.clock import CloudClock
 from vmpool.errors import CloudUnreachableError, UsageError
 from vmpool.settings import CloudKind, Settings
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AZURE_ENDPOINT = "https://management.azure.com"
+AZURE_PRICES = "https://prices.azure.com/api/retail/prices"
 SSH_PORT = 22
 POLL_CLOUD_SECONDS = 5.0
 """Between polls of an operation when Azure does not say; the SDK's default of 30 s is half a
@@ -61,7 +62,9 @@ class Cloud:
         my_address_url: answers the caller's address as plain text.
         registry_mirror: where public registries are asked instead, "" for at their own addresses.
         clock: the cloud's clock; every answer's `Date` feeds it.
+        prices_url: the retail price list, which needs no login.
         watchers: called with every exchange; append to count requests.
+        operation_times: when Azure's operations on each resource began and ended.
     """
 
     settings: Settings
@@ -71,8 +74,10 @@ class Cloud:
     ssh_port: int
     my_address_url: str
     clock: CloudClock
+    prices_url: str = ""
     registry_mirror: str = ""
     watchers: list[Watcher] = field(default_factory=list)
+    operation_times: OperationTimes = field(default_factory=OperationTimes)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _memo: dict[tuple[Hashable, ...], Any] = field(default_factory=dict)
     _memo_locks: dict[tuple[Hashable, ...], threading.Lock] = field(default_factory=dict)
@@ -146,7 +151,7 @@ class Cloud:
         with self._lock:
             transport = self.transport
         return {
-            "policies": make_policies(self.access, self.clock, self.watchers),
+            "policies": make_policies(self.access, self.clock, self.watchers, self.operation_times),
             "transport": transport,
         }
 
@@ -189,6 +194,7 @@ def connect(settings: Settings, credential: TokenCredential | None = None) -> Cl
         ssh_port=SSH_PORT,
         my_address_url=settings.my_address_url,
         clock=CloudClock(),
+        prices_url=settings.prices_url or AZURE_PRICES,
     )
 
 
@@ -209,6 +215,7 @@ def _connect_local(settings: Settings) -> Cloud:
         ssh_port=int(status["ssh_port"]),
         my_address_url=status["my_address_url"],
         clock=CloudClock(speed=float(status["speed"])),
+        prices_url=settings.prices_url or status.get("prices_url", ""),
         registry_mirror=status.get("registry_mirror", ""),
     )
 

@@ -30,6 +30,7 @@ from vmpool.arm.parts import begin_delete_part, delete_parts
 from vmpool.arm.rest import Json, find
 from vmpool.arm.rules import SSH_RULE, admits, widened
 from vmpool.errors import PermanentError, VmPoolError
+from vmpool.money import Prices
 
 __all__ = [
     "PoolNetwork",
@@ -128,6 +129,7 @@ def _ensure_network(cloud: Cloud, vnet: str, head: Json) -> Operation:
     existing = _ours(cloud, NETWORK, vnet, head["tags"])
     if existing and _is_settled(existing):
         return Operation(f"keep {vnet}")
+    head = _with_its_tags(head, existing)
     subnet = {"name": SUBNET, "properties": {"addressPrefix": SUBNET_PREFIX}}
     space = {"addressPrefixes": [ADDRESS_SPACE]}
     body: Any = head | {"properties": {"addressSpace": space, "subnets": [subnet]}}
@@ -140,7 +142,13 @@ def _ensure_network(cloud: Cloud, vnet: str, head: Json) -> Operation:
 
 
 def ensure_worker_network(  # noqa: PLR0913 PLR0917 # the tasks call it with exactly these
-    cloud: Cloud, pool: str, pool_id: str, worker: str, network: PoolNetwork, region: str
+    cloud: Cloud,
+    pool: str,
+    pool_id: str,
+    worker: str,
+    network: PoolNetwork,
+    region: str,
+    prices: Prices | None = None,
 ) -> WorkerNetwork:
     """A worker's static address and NIC, kept if they are there and in the right region.
 
@@ -151,17 +159,20 @@ def ensure_worker_network(  # noqa: PLR0913 PLR0917 # the tasks call it with exa
         worker: worker name.
         network: the pool's network in the region.
         region: Azure region.
+        prices: what it will cost; written to the address, which may outlive a create that fails.
 
     Raises:
         BusyError: they are in another region and still held by a VM there.
         PermanentError: what has these names belongs to somebody else.
     """
-    head = {"location": region, "tags": tags.part_tags(pool, pool_id, worker)}
+    owner = tags.part_tags(pool, pool_id, worker)
+    head: Json = {"location": region, "tags": owner}
     nic_id = resource_id(cloud, NIC, naming.nic_name(worker))
     address_id = resource_id(cloud, ADDRESS, naming.ip_name(worker))
     try:
         present = _present(cloud, {NIC: nic_id, ADDRESS: address_id}, head)
-        _step(cloud, partial(_ensure_address, cloud, address_id, head, present[ADDRESS]))
+        named = head | {"tags": owner | _address_tags(cloud, prices)}
+        _step(cloud, partial(_ensure_address, cloud, address_id, named, present[ADDRESS]))
         wanted = _nic_body(head, address_id, network)
         _step(cloud, partial(_ensure_nic, cloud, nic_id, wanted, present[NIC]))
     except VmPoolError:
@@ -184,9 +195,16 @@ def _present(cloud: Cloud, parts: dict[str, str], head: Json) -> dict[str, Json 
     return found
 
 
+def _address_tags(cloud: Cloud, prices: Prices | None) -> dict[str, str]:
+    """Since when it is billed, which Azure does not tell of addresses, and how much."""
+    written = {tags.SINCE: tags.format_time(cloud.clock.now())}
+    return written | ({tags.PRICES: prices.encode()} if prices else {})
+
+
 def _ensure_address(cloud: Cloud, address_id: str, head: Json, existing: Json | None) -> Operation:
     if existing and _is_settled(existing):
         return Operation(f"keep {address_id}")
+    head = _with_its_tags(head, existing)
     kind = {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"}
     body: Any = head | {"sku": {"name": "Standard"}, "properties": kind}
     addresses = cloud.network.public_ip_addresses
@@ -242,6 +260,12 @@ def _ours(cloud: Cloud, kind: str, part: str, owner: dict[str, str]) -> Json | N
             "choose another --pool or delete it by hand"
         )
     return existing
+
+
+def _with_its_tags(head: Json, existing: Json | None) -> Json:
+    """A PUT replaces all tags: what is noted on a resource that exists stays."""
+    noted: dict[str, str] = (existing or {}).get("tags") or {}
+    return head | {"tags": head["tags"] | noted}
 
 
 def _is_settled(existing: Json) -> bool:

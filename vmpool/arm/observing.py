@@ -9,6 +9,7 @@ shown as unknown, never left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
 from vmpool import tags
@@ -16,8 +17,10 @@ from vmpool.arm.clients import Cloud
 from vmpool.arm.kinds import ADDRESS, API, PARTS, VM, group_id, subscription_id
 from vmpool.arm.rest import Json, at_once, list_all
 from vmpool.model import Leftover, Observed, Place, PowerState, Worker
+from vmpool.money import Prices, Spent
 
 POWER_PREFIX = "PowerState/"
+PROVISIONING = "ProvisioningState/"
 CREATING = "Creating"
 
 
@@ -75,16 +78,18 @@ def _list_group(cloud: Cloud, kind: str) -> list[Json]:
 def _workers(
     vms: list[Json], statuses: list[Json], addresses: list[Json], pool: str | None
 ) -> tuple[Worker, ...]:
-    powers = {item["id"].lower(): _power(item) for item in statuses}
+    seen = {item["id"].lower(): item for item in statuses}
     ips = {nic: ip for item in addresses for nic, ip in _assigned(item)}
     ours = [vm for vm in vms if (_pool_of(vm) == pool if pool else _pool_of(vm))]
-    return tuple(_worker(vm, powers, ips) for vm in sorted(ours, key=lambda vm: str(vm["name"])))
+    return tuple(_worker(vm, seen, ips) for vm in sorted(ours, key=lambda vm: str(vm["name"])))
 
 
-def _worker(vm: Json, powers: Mapping[str, PowerState], ips: Mapping[str, str]) -> Worker:
+def _worker(vm: Json, seen: Mapping[str, Json], ips: Mapping[str, str]) -> Worker:
     properties = vm.get("properties", {})
-    state = str(properties.get("provisioningState", ""))
-    power = powers.get(vm["id"].lower(), PowerState.UNKNOWN)
+    status = seen.get(vm["id"].lower(), {})
+    told = (item.get("properties", {}).get("provisioningState") for item in (status, vm))
+    state = str(next(filter(None, told), ""))
+    power = _power(status)
     if power is PowerState.UNKNOWN and state == CREATING:
         power = PowerState.CREATING
     nics = properties.get("networkProfile", {}).get("networkInterfaces", [])
@@ -97,13 +102,26 @@ def _worker(vm: Json, powers: Mapping[str, PowerState], ips: Mapping[str, str]) 
         provisioning_state=state,
         tags=tags.decode(vm.get("tags")),
         ip=next((ips[nic["id"].lower()] for nic in nics if nic["id"].lower() in ips), ""),
+        created_at=tags.parse_time(properties.get("timeCreated")),
+        changed_at=_changed_at(status),
     )
+
+
+def _statuses(vm: Json) -> list[Json]:
+    view = vm.get("properties", {}).get("instanceView") or {}
+    found: list[Json] = view.get("statuses", [])
+    return found
+
+
+def _changed_at(vm: Json) -> datetime | None:
+    """The time of the provisioning state: the end of the last operation, or its begin."""
+    times = [item.get("time") for item in _statuses(vm) if item["code"].startswith(PROVISIONING)]
+    return tags.parse_time(times[0]) if times else None
 
 
 def _power(vm: Json) -> PowerState:
     """The power state, unknown when Azure does not tell (it sometimes doesn't for a moment)."""
-    view = vm.get("properties", {}).get("instanceView") or {}
-    codes = [str(status.get("code", "")) for status in view.get("statuses", [])]
+    codes = [str(status.get("code", "")) for status in _statuses(vm)]
     told = [code.removeprefix(POWER_PREFIX) for code in codes if code.startswith(POWER_PREFIX)]
     try:
         return PowerState(told[0].lower()) if told else PowerState.UNKNOWN
@@ -130,6 +148,11 @@ def _leftover(kind: str, item: Json) -> Leftover:
         pool=found.get(tags.POOL, ""),
         pool_id=found.get(tags.POOL_ID, ""),
         worker=found.get(tags.WORKER, ""),
+        created_at=tags.parse_time(
+            item.get("properties", {}).get("timeCreated") or found.get(tags.SINCE)
+        ),
+        prices=Prices.decode(found.get(tags.PRICES)),
+        spent=Spent.decode(tags.SPENT, found),
     )
 
 

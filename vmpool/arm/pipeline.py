@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from azure.mgmt.core.policies import (
 from requests.adapters import HTTPAdapter
 
 from vmpool.clock import CloudClock
+from vmpool.moments import parse_time
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -83,12 +85,14 @@ class WatchPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
     Args:
         clock: learns from the `Date` of every answer.
         watchers: called with every exchange; the list may grow later.
+        times: learn from operations.
     """
 
-    def __init__(self, clock: CloudClock, watchers: list[Watcher]) -> None:
+    def __init__(self, clock: CloudClock, watchers: list[Watcher], times: OperationTimes) -> None:
         super().__init__()
         self._clock = clock
         self._watchers = watchers
+        self._times = times
 
     def on_response(
         self,
@@ -99,11 +103,44 @@ class WatchPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
         answer = response.http_response
         with suppress(KeyError, ValueError):  # an answer without a usable Date tells no time
             self._clock.observe(parsedate_to_datetime(answer.headers["date"]))
+        url = urlsplit(request.http_request.url)
+        self._times.observe(request.http_request.method, url.path, answer)
         if self._watchers:
-            url = urlsplit(request.http_request.url)
             seen = Exchange(request.http_request.method, url.path, url.query, answer.status_code)
             for watcher in tuple(self._watchers):
                 watcher(seen)
+
+
+class OperationTimes:
+    """When Azure began and ended the last operation on each resource, by Azure's own clock.
+
+    Polls of an operation tell it to the microsecond; the SDK throws it away. Compute only: other
+    providers' polls don't tell.
+    """
+
+    def __init__(self) -> None:
+        self._resources: dict[str, str] = {}
+        self._times: dict[str, tuple[datetime | None, datetime | None]] = {}
+
+    def of(self, resource_id: str) -> tuple[datetime | None, datetime | None]:
+        """Begin and end, each None if it is not known (yet)."""
+        return self._times.get(resource_id.lower(), (None, None))
+
+    def observe(self, method: str, path: str, answer: HttpResponse) -> None:
+        """Learn from an answer: one that begins an operation, or one that tells how it goes."""
+        begun = answer.headers.get("azure-asyncoperation")
+        if begun and method != "GET":
+            resource = path.lower()
+            if method == "POST":  # .../virtualMachines/NAME/start
+                resource = resource.rpartition("/")[0]
+            self._times.pop(resource, None)
+            self._resources[urlsplit(begun).path.lower()] = resource
+        elif (resource := self._resources.get(path.lower(), "")) and answer.content:
+            with suppress(ValueError, AttributeError):  # not a status document
+                told = answer.json()
+                times = parse_time(told.get("startTime")), parse_time(told.get("endTime"))
+                if any(times):
+                    self._times[resource] = times
 
 
 class BoundedRetryPolicy(policies.RetryPolicy[HttpRequest, HttpResponse]):
@@ -133,7 +170,9 @@ def make_transport(access: Access) -> RequestsTransport:
     )
 
 
-def make_policies(access: Access, clock: CloudClock, watchers: list[Watcher]) -> list[Any]:
+def make_policies(
+    access: Access, clock: CloudClock, watchers: list[Watcher], times: OperationTimes
+) -> list[Any]:
     """The chain of one client, outermost first (azure-core's policies share no exact type)."""
     return [
         policies.RequestIdPolicy(),
@@ -145,5 +184,5 @@ def make_policies(access: Access, clock: CloudClock, watchers: list[Watcher]) ->
             retry_total=RETRIES, retry_backoff_factor=BACKOFF_SECONDS, timeout=TOTAL_SECONDS
         ),
         ARMChallengeAuthenticationPolicy(access.credential, access.scope),
-        WatchPolicy(clock, watchers),
+        WatchPolicy(clock, watchers, times),
     ]

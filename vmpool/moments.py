@@ -1,0 +1,22 @@
+"""How moments are written in tags and JSON: UTC, ISO 8601, whole seconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def format_time(moment: datetime) -> str:
+    """UTC, ISO 8601, whole seconds, `Z`."""
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """A moment that `format_time` or Azure wrote, None if it is missing or not a time with a zone.
+
+    Azure writes seven digits of a second, of which six are kept.
+    """
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None

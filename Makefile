@@ -22,7 +22,7 @@ LOCKED := $(PIP_INSTALL) --no-deps --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help install demo up check test test-e2e az test-az bench lock clean
+.PHONY: help install demo up check test test-e2e az test-az bench bench-cost lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ test-az: $(INSTALLED) $(AZ_INSTALLED) ## Tests that drive the real az command li
 
 bench: $(INSTALLED) ## Makespan against the longest worker: ARGS="--workers 1,4,16,64"
 	$(BIN)/python benchmarks/makespan.py $(ARGS)
+
+bench-cost: $(INSTALLED) ## Tracked cost against the meter in 1,000 random lives of pools: half an hour
+	$(BIN)/python -m benchmarks.cost_accuracy $(ARGS)
 
 # Not by way of $(INSTALLED): that would first install what is about to be renewed.
 lock: ## Renew constraints.txt and constraints-az.txt: newest versions, new hashes

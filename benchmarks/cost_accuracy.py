@@ -35,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=1000, help="histories in all")
     parser.add_argument("--batch", type=int, default=40, help="histories on one clock")
-    parser.add_argument("--speed", type=float, default=200.0, help="cloud seconds per wall second")
+    parser.add_argument("--speed", type=float, default=100.0, help="cloud seconds per wall second")
     parser.add_argument("--seed", type=int, default=1, help="of the first batch")
     given = parser.parse_args()
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -45,7 +45,7 @@ def main() -> None:
         seed, count = given.seed + number, min(given.batch, given.count - first)
         found += measure(seed, count, given.speed)
         worst = max(item.error for item in found)
-        out.print(f"{len(found)} histories, worst so far {worst:.3%}")
+        out.print(f"{len(found)} histories, worst so far {worst:.3%}", soft_wrap=True)
     _print(found)
     sys.exit(max(item.error for item in found) > LIMIT)
 
@@ -75,7 +75,8 @@ def _print(found: list[Compared]) -> None:
     crashes = sum("dies" in step for item in found for step in item.steps)
     out.print(
         f"{len(found)} histories, {steps} steps, {crashes} crashes: "
-        f"median {statistics.median(errors):.4%}, 99th of 100 {errors[int(len(errors) * 0.99)]:.3%}, worst {errors[-1]:.3%}"
+        f"median {statistics.median(errors):.4%}, "
+        f"99th of 100 {errors[int(len(errors) * 0.99)]:.3%}, worst {errors[-1]:.3%}"
     )
     worst = sorted(found, key=lambda item: -item.error)[:SHOWN]
     cells = [

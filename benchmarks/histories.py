@@ -44,7 +44,7 @@ PLACES = [
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 21 * 86400.0
 """Cloud seconds between two steps, evenly by their logarithm: seconds as often as weeks."""
 HOURS = 2.0
-AT_ONCE = 12
+AT_ONCE = 8
 """Histories that take a step at the same time: more would measure how busy the machine is."""
 
 

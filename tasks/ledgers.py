@@ -139,7 +139,7 @@ async def leaving(worker: str, observed: Observed) -> None:
     """
     session = current()
     see(session, observed.workers, observed.at)
-    gone = sums_at_deletion(informed(session, observed), worker)
+    gone = sums_at_deletion(informed(session, observed), worker, session.clock.now())
     await _note_gone(observed, worker, gone, is_finished=False)
 
 

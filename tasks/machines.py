@@ -202,12 +202,12 @@ async def delete_worker(worker: str) -> None:
     found = next((item for item in observed.workers if item.name == worker), None)
     if found:
         _check_ours(session, found)
+    if found and found.power_state not in MOVING:  # else Azure refuses the tag for as long
+        await marks.note(worker, Intent.DELETE)
     if found or _ours(session, observed, worker):
         await ledgers.leaving(worker, before)
     ended: datetime | None = None
     if found:
-        if found.power_state not in MOVING:  # else Azure refuses the tag for as long
-            await marks.note(worker, Intent.DELETE)
         operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
         _, ended = session.cloud.operation_times.of(found.resource_id)

@@ -100,9 +100,9 @@ def worker_sums(observed: Observed, worker: str, until: datetime | None = None) 
     )
 
 
-def sums_at_deletion(observed: Observed, worker: str) -> Gone:
-    """What one worker will have cost if its deletion begins now and takes as long as usual."""
-    return Gone(observed.at, worker_sums(observed, worker, observed.at + DELETING))
+def sums_at_deletion(observed: Observed, worker: str, at: datetime) -> Gone:
+    """What one worker will have cost if its deletion begins at `at` and takes as long as usual."""
+    return Gone(at, worker_sums(observed, worker, at + DELETING))
 
 
 def gone_sums(observed: Observed) -> Sums:

@@ -140,7 +140,13 @@ def _is_linux_vm(item: Item) -> bool:
 def _price(items: Iterable[Item], **wanted: str) -> float | None:
     """The price of the first tier of the meter that is in force, None if there is none."""
     fitting = [item for item in items if all(item.get(k) == v for k, v in wanted.items())]
-    fitting = [item for item in fitting if not item.get("tierMinimumUnits")]
-    latest = max(fitting, key=lambda item: str(item.get("effectiveStartDate", "")), default={})
-    price = latest.get("retailPrice")
-    return float(price) if isinstance(price, int | float) and price > 0 else None
+    priced = [
+        (str(item.get("effectiveStartDate", "")), float(item["retailPrice"]))
+        for item in fitting
+        if not item.get("tierMinimumUnits") and _is_price(item.get("retailPrice"))
+    ]
+    return max(priced)[1] if priced else None
+
+
+def _is_price(found: object) -> bool:
+    return isinstance(found, int | float) and found > 0

@@ -25,7 +25,7 @@ from vmpool.settings import Settings
 
 LIMIT = 0.01
 SHOWN = 5
-MOST_ROUNDS = 7
+MOST_ROUNDS = 5
 
 
 def main() -> None:
@@ -44,8 +44,9 @@ def main() -> None:
     for number, first in enumerate(range(0, given.count, given.batch)):
         seed, count = given.seed + number, min(given.batch, given.count - first)
         found += measure(seed, count, given.speed)
-        worst = max(item.error for item in found)
-        out.print(f"{len(found)} histories, worst so far {worst:.3%}", soft_wrap=True)
+        worst = max(found, key=lambda item: item.error)
+        said = f"{len(found)} histories, worst so far {worst.error:.3%}: {'; '.join(worst.steps)}"
+        out.print(said, soft_wrap=True)
     _print(found)
     sys.exit(max(item.error for item in found) > LIMIT)
 

@@ -105,6 +105,7 @@ async def create_vm(
         await finish(session, operation)
     finally:
         watch.cancel()
+    await marks.note(worker)
 
 
 async def _opened_books(worker: str, place: Place) -> dict[str, str]:

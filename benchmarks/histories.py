@@ -27,7 +27,7 @@ from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.kinds import API, VM
 from vmpool.arm.machines import vm_resource_id
 from vmpool.arm.rest import send
-from vmpool.cost import Cost, cost
+from vmpool.cost import Cost, cost, worker_names
 from vmpool.errors import VmPoolError
 from vmpool.guest.keys import new_host_key
 from vmpool.model import Observed, Place, PowerState
@@ -111,7 +111,7 @@ class History:
 
     async def end(self) -> Cost:
         """Delete whatever is left; what the product says it has cost in all."""
-        while (observed := await self._still()).workers:
+        while worker_names(observed := await self._still()):
             await self.delete()
         return cost(observed)
 

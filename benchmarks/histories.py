@@ -44,6 +44,7 @@ PLACES = [
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 21 * 86400.0
 """Cloud seconds between two steps, evenly by their logarithm: seconds as often as weeks."""
 HOURS = 2.0
+LIMIT, CENT = 0.01, 0.01
 AT_ONCE = 8
 """Histories that take a step at the same time: more would measure how busy the machine is."""
 
@@ -208,6 +209,17 @@ class Compared:
         if self.tracked is None:
             return math.inf
         return abs(self.tracked - self.true) / self.true if self.true else 0.0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is off by at most 1 %, or by a cent where the whole costs less than a dollar.
+
+        A cent, because of the speed: a tenth of a second of ours between a note and the request
+        that it tells of is ten seconds and more of the cloud's.
+        """
+        if self.tracked is None:
+            return False
+        return abs(self.tracked - self.true) <= max(LIMIT * self.true, CENT)
 
 
 async def live(

@@ -1,7 +1,8 @@
 """Is what the product says a pool has cost what the meter says? 1,000 random lives, with crashes.
 
 Starts a local Azure of its own (empty VMs) and lives the histories of `benchmarks.histories` in
-batches. Prints the worst case and the spread; ends with 1 if one is off by more than 1 % and 1 cent.
+batches. Prints the worst case and the spread; ends with 1 if one is off by more than 1 % and a cent
+(of a life that costs less than a dollar).
 
     .venv/bin/python -m benchmarks.cost_accuracy [--count 1000] [--batch 40] [--seed 1]
 """

@@ -139,26 +139,44 @@ def stop(state_dir: Path) -> None:
     Raises:
         LocalAzureError: it does not end.
     """
-    running = status(state_dir)
+    running = _document(state_dir)  # of another version too
     if running is None:
         return
-    os.kill(running.pid, signal.SIGTERM)
+    pid = int(running["pid"])
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_WALL_SECONDS
-    while _is_locked(state_dir) or _is_process(running.pid):  # it lets go a moment before it ends
+    while _is_locked(state_dir) or _is_process(pid):  # it lets go a moment before it ends
         if time.monotonic() > deadline:
-            raise LocalAzureError(f"process {running.pid} does not stop")
+            raise LocalAzureError(f"process {pid} does not stop")
         time.sleep(POLL_WALL_SECONDS)
 
 
 def status(state_dir: Path) -> Status | None:
-    """Where the server of a folder is, or None when none runs."""
+    """Where the server of a folder is, or None when none runs.
+
+    Raises:
+        LocalAzureError: it was started by another version of this project.
+    """
+    document = _document(state_dir)
+    if document is None:
+        return None
+    missing = [field.name for field in fields(Status) if field.name not in document]
+    if missing:
+        raise LocalAzureError(
+            f"the local Azure that runs (process {document['pid']}) is of another version: "
+            "oa-vm local stop, then the same again"
+        )
+    return Status(**{field.name: document[field.name] for field in fields(Status)})
+
+
+def _document(state_dir: Path) -> dict[str, Any] | None:
     if not _is_locked(state_dir):
         return None
     try:
-        document = json.loads((state_dir / "status.json").read_text())
+        document: dict[str, Any] = json.loads((state_dir / "status.json").read_text())
     except FileNotFoundError:
         return None
-    return Status(**{field.name: document[field.name] for field in fields(Status)})
+    return document
 
 
 def reset(state_dir: Path) -> None:

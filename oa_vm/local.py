@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from local_azure import control
+from local_azure.spans import seconds_of
 from oa_vm.output import out, print_json, table
 from vmpool.errors import CloudUnreachableError, UsageError
 from vmpool.settings import load_settings
+from vmpool.tags import format_time
 
 app = typer.Typer(
     help="The local Azure, which plays Azure on this machine: start it, stop it, look inside.",
     no_args_is_help=True,
 )
+
+clock_app = typer.Typer(help="Its clock: show it, or move it on.")
+app.add_typer(clock_app, name="clock")
 
 State = Annotated[
     Path | None, typer.Option("--state", help="Where it keeps its state; default in WAA_STATE_DIR.")
@@ -53,10 +59,7 @@ def stop(state: State = None) -> None:
 @app.command()
 def status(state: State = None, as_json: Json = False) -> None:
     """Show where it is and how any Azure client signs in."""
-    found = control.status(_folder(state))
-    if found is None:
-        raise CloudUnreachableError("the local Azure is not running: oa-vm local start")
-    _print(found, as_json=as_json)
+    _print(_running(state), as_json=as_json)
 
 
 @app.command()
@@ -86,6 +89,43 @@ def meter(state: State = None, as_json: Json = False) -> None:
     if rows:
         out.print(table("", rows, numeric=("USD", "USD/h")))
     out.print(f"{document['total_usd']:.4f} USD so far, {document['usd_per_hour']:.4f} USD an hour")
+
+
+@clock_app.callback(invoke_without_command=True)
+def clock(context: typer.Context, state: State = None, as_json: Json = False) -> None:
+    """Show the local Azure's clock, by which timers fire and money is counted."""
+    if context.invoked_subcommand is None:
+        _print_clock(control.ask(_running(state), "GET", "/_local/clock"), as_json=as_json)
+
+
+@clock_app.command()
+def advance(
+    span: Annotated[str, typer.Argument(metavar="SPAN", help="Like 90m, 2h, 14d or 3600.")],
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Move the clock on; all that is due on the way happens, in order."""
+    try:
+        seconds = seconds_of(span)
+    except ValueError as error:
+        raise UsageError(f"{span!r}: {error}") from error
+    found = control.ask(_running(state), "POST", "/_local/clock", {"advance": seconds})
+    _print_clock(found, as_json=as_json)
+
+
+def _running(state: Path | None) -> control.Status:
+    found = control.status(_folder(state))
+    if found is None:
+        raise CloudUnreachableError("the local Azure is not running: oa-vm local start")
+    return found
+
+
+def _print_clock(found: dict[str, Any], *, as_json: bool) -> None:
+    moment = datetime.fromtimestamp(found["now"], UTC)
+    if as_json:
+        print_json({"now": format_time(moment), "speed": found["speed"]})
+        return
+    out.print(f"{moment:%F %T} UTC, {found['speed']:g} times as fast as the wall's")
 
 
 def _folder(state: Path | None) -> Path:

@@ -29,7 +29,7 @@ async def image_create(
     Args:
         with_windows: install Windows too, so that a cold start boots it instead.
         sizes: VM sizes of the builder, best first; WAA_SIZES by default.
-        regions: Azure regions, best first; the image can be used in the one it is made in.
+        regions: Azure regions, best first; the image is made in one of them.
 
     Returns:
         The images, as `image-list --json` shows them.
@@ -40,11 +40,13 @@ async def image_create(
     async with operation(BAKE_POOL) as session:
         spec = spec_from(session, 1, sizes, regions, BAKE_HOURS)
         image: Image | None = None
+        await bake.check_regions()
         await bake.clear()
         await bake.drop_candidates()
         try:
             place = await bake.build(spec, with_windows=with_windows)
-            image = await bake.capture(place, with_windows=with_windows)
+            image = await bake.candidate(place, with_windows=with_windows)
+            image = await bake.capture(image)
             boot_seconds = await bake.prove(spec, image, place)
             await promote_image(session.pool, image, boot_seconds)
         except BaseException:
@@ -52,5 +54,5 @@ async def image_create(
             raise
         finally:
             await bake.clear()
-        await bake.prune(image.region)
+        await bake.prune(image)
         return await image_status("promoted")

@@ -9,7 +9,7 @@ from prefect import flow
 from tasks.images import delete_image, our_images
 from tasks.operation import operation
 from tasks.outcome import image_status
-from vmpool.imaging import choose
+from vmpool.imaging import named
 from vmpool.naming import BAKE_POOL
 
 
@@ -27,6 +27,5 @@ async def image_delete(name: str) -> dict[str, Any]:
         NotFoundError: there is no image of ours of that name.
     """
     async with operation(BAKE_POOL):
-        choose(await our_images(), name)
-        await delete_image(name)
+        await delete_image(name, named(await our_images(), name))
         return await image_status("deleted")

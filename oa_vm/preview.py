@@ -10,7 +10,7 @@ from vmpool.arm.clients import connect
 from vmpool.arm.images import list_images
 from vmpool.arm.machines import observe
 from vmpool.arm.survey import survey_images
-from vmpool.imaging import from_image
+from vmpool.imaging import from_image, image_in
 from vmpool.model import Observed, Place, PoolSpec
 from vmpool.placement import assign_places, rank_places
 from vmpool.plan import Action, Verb
@@ -46,5 +46,5 @@ def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) ->
 
 
 def _described(place: Place, spec: PoolSpec) -> str:
-    is_from_image = spec.image is not None and spec.image.region == place.region
-    return f"{place} from {spec.image.name}" if is_from_image and spec.image else str(place)
+    image = image_in(spec, place.region)
+    return f"{place} from {image.name}" if image else str(place)

@@ -13,21 +13,38 @@ from dataclasses import replace
 from prefect.logging import get_run_logger
 
 from tasks import guests, images, machines
-from tasks.capacity import find_capacity
+from tasks.capacity import find_capacity, list_offers
 from tasks.docker_image import made_of
 from tasks.guests import built_image
 from tasks.operation import look
 from tasks.reconcile import create_somewhere, docker_inside, inside
 from tasks.session import current
 from vmpool import naming
-from vmpool.errors import PermanentError, VmPoolError
-from vmpool.golden import Image, ImageState
+from vmpool.arm.images import with_resource_id
+from vmpool.errors import NotFoundError, PermanentError, UsageError, VmPoolError
+from vmpool.golden import Image, ImageKind, ImageState
 from vmpool.imaging import surplus
 from vmpool.model import Phase, Place, PoolSpec, WindowsState
 from vmpool.naming import BAKE_POOL
 from vmpool.plan import plan_cleanup
 
 BUILDER, CANARY = naming.worker_name(BAKE_POOL, 0), naming.worker_name(BAKE_POOL, 1)
+
+
+async def check_regions() -> None:
+    """Refuse a region that does not exist before anything is built for it.
+
+    Raises:
+        UsageError: one of `WAA_IMAGE_REGIONS` is none.
+    """
+    session = current()
+    wanted = session.settings.image_regions
+    if session.settings.image_kind is not ImageKind.GALLERY or not wanted:
+        return
+    offers = await list_offers(session.cloud.subscription_id, wanted)
+    unknown = sorted(set(wanted) - {offer.place.region for offer in offers})
+    if unknown:
+        raise UsageError(f"WAA_IMAGE_REGIONS: no region {', '.join(unknown)}: is it spelled right?")
 
 
 async def build(spec: PoolSpec, *, with_windows: bool) -> Place:
@@ -52,18 +69,16 @@ async def build(spec: PoolSpec, *, with_windows: bool) -> Place:
     return place
 
 
-async def capture(place: Place, *, with_windows: bool) -> Image:
-    """Make the builder's disk fit, and an image of it.
+async def candidate(place: Place, *, with_windows: bool) -> Image:
+    """The image that the builder is to become.
 
     Args:
         place: where the builder is.
         with_windows: what the image's tags say of it.
-
-    Returns:
-        The image, a candidate.
     """
-    session = current()
-    now = session.clock.now()
+    session, now = current(), current().clock.now()
+    kind, wanted = session.settings.image_kind, session.settings.image_regions
+    is_replicated = kind is ImageKind.GALLERY
     described = Image(
         name=naming.image_name(now),
         resource_id="",
@@ -73,15 +88,28 @@ async def capture(place: Place, *, with_windows: bool) -> Image:
         created_at=now,
         docker_image=built_image(session),
         has_windows=with_windows,
+        kind=kind,
+        replicated_to=tuple(r for r in wanted if r != place.region) if is_replicated else (),
     )
-    wanted = await made_of(BUILDER, described)
+    return await made_of(BUILDER, with_resource_id(session.cloud, described))
+
+
+async def capture(image: Image) -> Image:
+    """Make the builder's disk fit, and an image of it.
+
+    Args:
+        image: the candidate.
+
+    Returns:
+        The image as Azure has it.
+    """
     await images.clean_disk(BUILDER)
     await images.deprovision(BUILDER)
     await images.scan_disk(BUILDER)
-    session.drop_shell(BUILDER)
+    current().drop_shell(BUILDER)
     await machines.deallocate_vm(BUILDER)
     await images.generalize_vm(BUILDER)
-    made: Image = await images.capture_image(BUILDER, wanted)
+    made: Image = await images.capture_image(BUILDER, image)
     return made
 
 
@@ -121,30 +149,39 @@ async def clear() -> None:
 
 
 async def drop_candidates() -> None:
-    """Delete what a killed bake captured and nobody proved."""
+    """Delete what a killed bake captured and nobody proved, and what failed."""
     for image in await images.our_images():
-        if image.state is ImageState.CANDIDATE:
-            await images.delete_image(image.name)
+        if image.state in (ImageState.CANDIDATE, ImageState.FAILED):
+            await images.delete_image(image.name, image)
 
 
-async def prune(region: str) -> None:
-    """Delete what a region no longer needs; a failure costs cents and is the next bake's to mend.
+async def prune(newest: Image) -> None:
+    """Delete what is no longer needed; a failure costs cents and is the next bake's to mend.
 
     Args:
-        region: Azure region.
+        newest: the image that was just promoted.
     """
-    for image in surplus(await images.our_images(), region):
+    for image in surplus(await images.our_images(), newest):
         try:
-            await images.delete_image(image.name)
+            await images.delete_image(image.name, image)
         except VmPoolError as error:
             get_run_logger().warning("Image %s could not be deleted: %s", image.name, error)
 
 
 async def discard(image: Image | None) -> None:
-    """Delete a candidate that was not proved; the current image stays what it is."""
+    """Delete a candidate that was not proved; the current image stays what it is.
+
+    It is marked first: one that can't be deleted now must not look like one to be used.
+    """
     if image is None:
         return
     try:
-        await images.drop_image(image.name)
+        await images.mark_failed(image)
+    except NotFoundError:
+        pass  # Azure did not begin to make it, or does not show it yet
+    except VmPoolError as error:
+        get_run_logger().warning("Image %s could not be marked as failed: %s", image.name, error)
+    try:
+        await images.drop_image(image)
     except VmPoolError as error:
         get_run_logger().error("Image %s could not be deleted: %s", image.name, error)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.guests import COMMAND_SECONDS
-from tasks.machines import finish
+from tasks.machines import OPERATION_SECONDS, finish
 from tasks.phase import phase_task
 from tasks.session import current
 from vmpool import imaging, tags
 from vmpool.arm import images, tagging
-from vmpool.errors import PermanentError
-from vmpool.golden import Image
+from vmpool.errors import PermanentError, TransientError
+from vmpool.golden import Image, ImageKind, ImageState
 from vmpool.guest import disk, windows
 from vmpool.model import Phase
 
+CAPTURE_SECONDS = {ImageKind.MANAGED: OPERATION_SECONDS, ImageKind.GALLERY: 6 * 3600.0}
+"""Cloud seconds for an image to be made. A gallery's is copied to its regions at 1-3 % a minute, so
+100 minutes are ordinary; packer's users met every limit below two hours."""
 NONE_AGAIN: Sequence[float] = ()
 """After the login's key is gone a cut connection can't be mended: the bake begins anew."""
 
@@ -80,19 +83,22 @@ async def capture_image(worker: str, image: Image) -> Image:
 
     Args:
         worker: the builder, generalized.
-        image: name, region and what its tags shall say.
+        image: name, kind, regions and what its tags shall say.
 
     Returns:
         The image as Azure has it.
     """
     session = current()
     operation = await session.commit(images.begin_capture, session.cloud, worker, image)
-    await finish(session, operation)
+    await finish(session, operation, CAPTURE_SECONDS[image.kind])
     found = await our_images()
     made = next((item for item in found if item.name == image.name), None)
     if made is None:
         raise PermanentError(f"image {image.name} was captured and is not in the list")
-    session.recorder.note(worker, Phase.CAPTURE_IMAGE, image.name)
+    if made.state is ImageState.FAILED:
+        raise TransientError(f"Azure could not finish image {image.name}")
+    where = ", ".join(made.regions)
+    session.recorder.note(worker, Phase.CAPTURE_IMAGE, f"{made.name} in {where}")
     return made
 
 
@@ -119,17 +125,31 @@ async def promote_image(worker: str, image: Image, boot_seconds: int | None) -> 
 
 
 @phase_task(Phase.DELETE_IMAGE)
-async def delete_image(worker: str) -> None:
+async def delete_image(worker: str, image: Image) -> None:
     """Delete an image.
 
     Args:
         worker: the image's name.
+        image: the image.
     """
-    await drop_image(worker)
+    await drop_image(image)
+    where = ", ".join(image.regions)
+    current().recorder.note(worker, Phase.DELETE_IMAGE, f"{image.kind}, {where}")
 
 
-async def drop_image(name: str) -> None:
+async def drop_image(image: Image) -> None:
     """Delete an image; a missing one is done already."""
     session = current()
-    operation = await session.commit(images.begin_delete_image, session.cloud, name)
+    operation = await session.commit(images.begin_delete_image, session.cloud, image)
     await finish(session, operation)
+
+
+async def mark_failed(image: Image) -> None:
+    """Have an image say that it failed, so that it is seen if it can't be deleted.
+
+    Raises:
+        NotFoundError: Azure did not begin to make it.
+    """
+    session = current()
+    written = {tags.IMAGE_STATE: ImageState.FAILED.value}
+    await session.insist(tagging.merge_tags, session.cloud, image.resource_id, written)

@@ -90,7 +90,7 @@ async def create_vm(
         place: size and region.
         nic_id: its network interface.
         auto_pause_hours: cloud hours until auto-pause.
-        image_id: golden image in the same region, "" for bare Ubuntu.
+        image_id: golden image that is in the region, "" for bare Ubuntu.
 
     Raises:
         CapacityError: no capacity or quota there.
@@ -142,13 +142,15 @@ def _create_request(
     )
 
 
-async def finish(session: Session, operation: Operation) -> None:
-    """Wait for an operation that Azure has accepted.
+async def finish(
+    session: Session, operation: Operation, within_seconds: float = OPERATION_SECONDS
+) -> None:
+    """Wait for an operation that Azure has accepted, `within_seconds` of the cloud.
 
     In short naps, not in a thread that waits: a thread would hold up a cancelled run, and the end
     of the program, until Azure is done.
     """
-    deadline = time.monotonic() + session.wall_limit(OPERATION_SECONDS)
+    deadline = time.monotonic() + session.wall_limit(within_seconds)
     while not operation.is_done() and time.monotonic() < deadline:  # noqa: ASYNC110 # SDK: no event
         await anyio.sleep(DONE_WALL_SECONDS)
     await session.call(operation.wait, DONE_WALL_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -18,6 +19,7 @@ from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
 from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
 from vmpool.guest.keys import new_host_key
+from vmpool.imaging import image_in
 from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
 from vmpool.plan import Action, Verb, plan_down, plan_up
 
@@ -159,11 +161,17 @@ async def _create_in(worker: str, spec: PoolSpec, place: Place, then: Inside) ->
     network = await machines.create_network(worker, place)
     host_key = session.host_keys[worker] = new_host_key()  # the next place's VM is another one
     session.set_address(worker, network.ip, host_key.public_line)
-    image_id = spec.image.resource_id if spec.image and spec.image.region == place.region else ""
-    await _together(
-        machines.create_vm(worker, place, network.nic_id, spec.auto_pause_hours, image_id),
-        then(worker),
+    image = image_in(spec, place.region)
+    create = partial(
+        machines.create_vm,
+        worker,
+        place,
+        network.nic_id,
+        spec.auto_pause_hours,
+        image.resource_id if image else "",
     )
+    async with session.turns.taken(image) as turn:
+        await _together(turn.until_done(create), then(worker))
 
 
 async def _together(*steps: Coroutine[Any, Any, Any]) -> None:

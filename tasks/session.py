@@ -20,6 +20,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from tasks.shared import Shared
+from tasks.turns import Turns
 from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import list_workers, observe
 from vmpool.clock import CloudClock
@@ -69,6 +70,7 @@ class Session:
         host_keys: host keys made in this operation, until the VM has them.
         tunnels: open tunnels by worker.
         offer: what the container registry has of our image, once it was asked.
+        turns: turns at managed images.
         booted: workers whose Windows was, or may have been, started in this operation.
         ledgers: what each worker has cost, see `tasks.ledgers`.
         spent: what deleted workers of the pool cost, once one is deleted.
@@ -91,6 +93,7 @@ class Session:
     host_keys: dict[str, HostKey] = field(default_factory=dict)
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
     offer: asyncio.Future[Any] | None = None
+    turns: Turns = field(default_factory=Turns)
     booted: set[str] = field(default_factory=set)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     spent: Spent | None = None

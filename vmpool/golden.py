@@ -10,6 +10,15 @@ BARE = "bare"
 """Source of an image that was baked on a VM of its own from bare Ubuntu."""
 
 
+class ImageKind(StrEnum):
+    """What Azure keeps a golden image as."""
+
+    MANAGED = "managed"
+    """A managed image: simple, bound to its region, for 20 VMs at a time."""
+    GALLERY = "gallery"
+    """A version in a Compute Gallery: in every region that it is replicated to."""
+
+
 class ImageState(StrEnum):
     """Where a golden image stands; written to its tags."""
 
@@ -19,6 +28,8 @@ class ImageState(StrEnum):
     """What `pool-create` takes."""
     PREVIOUS = "previous"
     """Was current; kept to go back to."""
+    FAILED = "failed"
+    """Its canary did not reach ready, or Azure could not finish it; to be deleted."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Image:
     Attributes:
         name: resource name.
         resource_id: ARM id.
-        region: Azure region; VMs elsewhere can't use it.
+        region: Azure region where it was captured.
         size_gb: size of its OS disk in GB.
         state: where it stands.
         created_at: when it was captured (cloud time).
@@ -39,6 +50,9 @@ class Image:
         base_digest: digest of the base image with the WAA client, "" if it was not told.
         windows_digest: digest of the base image with Windows, likewise.
         source: what it was baked from: `bare`, or the name of the worker whose disk it is.
+        kind: what Azure keeps it as.
+        replicated_to: the other regions where it can be used.
+        replicas: copies that are paid for, over all regions.
     """
 
     name: str
@@ -54,3 +68,11 @@ class Image:
     base_digest: str = ""
     windows_digest: str = ""
     source: str = BARE
+    kind: ImageKind = ImageKind.MANAGED
+    replicated_to: tuple[str, ...] = ()
+    replicas: int = 1
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where VMs can be made from it, its own region first."""
+        return (self.region, *self.replicated_to)

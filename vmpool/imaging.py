@@ -17,8 +17,21 @@ KEPT = 2
 """Good images that are kept: the current one, and the one to go back to."""
 SHORT_DIGEST = len("sha256:") + 12
 USD_PER_GB_MONTH = 0.05
-"""Managed image, per GB of its size: Azure's price page for snapshots and images, US regions. An
-upper bound: Azure bills what is used of it."""
+"""Managed image or one copy of a gallery's, per GB of its size: Azure's price page for snapshots
+and images, US regions. An upper bound: Azure bills what is used of it."""
+
+
+def named(images: Sequence[Image], name: str) -> Image:
+    """The image of a name, whatever its state.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = next((image for image in images if image.name == name), None)
+    if found is None:
+        known = ", ".join(image.name for image in images) or "there are none"
+        raise NotFoundError(f"no image {name!r} ({known}): oa-vm image-list shows them")
+    return found
 
 
 def choose(images: Sequence[Image], wanted: str) -> Image | None:
@@ -33,21 +46,21 @@ def choose(images: Sequence[Image], wanted: str) -> Image | None:
 
     Raises:
         NotFoundError: there is no image of that name.
+        UsageError: it is one that failed.
     """
     if wanted == NONE:
         return None
     if wanted == AUTO:
         current = [image for image in images if image.state is ImageState.CURRENT]
         return max(current, key=lambda image: image.created_at, default=None)
-    named = next((image for image in images if image.name == wanted), None)
-    if named is None:
-        known = ", ".join(image.name for image in images) or "there are none"
-        raise NotFoundError(f"no image {wanted!r} ({known}): oa-vm image-list shows them")
-    return named
+    image = named(images, wanted)
+    if image.state is ImageState.FAILED:
+        raise UsageError(f"image {wanted} failed its bake: choose another (oa-vm image-list)")
+    return image
 
 
 def from_image(spec: PoolSpec, images: Sequence[Image], wanted: str) -> PoolSpec:
-    """The same wish, made from an image whose region comes first: it can't be used elsewhere.
+    """The same wish, made from an image whose regions come first: it can't be used elsewhere.
 
     Args:
         spec: what is wanted of the pool.
@@ -56,17 +69,23 @@ def from_image(spec: PoolSpec, images: Sequence[Image], wanted: str) -> PoolSpec
 
     Raises:
         NotFoundError: there is no image of that name.
-        UsageError: the named image is in none of the wanted regions.
+        UsageError: the named image failed, or is in none of the wanted regions.
     """
-    image = choose([i for i in images if wanted != AUTO or i.region in spec.regions], wanted)
+    usable = [image for image in images if set(image.regions) & set(spec.regions)]
+    image = choose(usable if wanted == AUTO else images, wanted)
     if image is None:
         return spec
-    if image.region not in spec.regions:
-        raise UsageError(
-            f"image {image.name} can be used in {image.region} only: add it (--region)"
-        )
-    others = tuple(region for region in spec.regions if region != image.region)
-    return replace(spec, image=image, regions=(image.region, *others))
+    first = tuple(region for region in spec.regions if region in image.regions)
+    if not first:
+        where = " and ".join(image.regions)
+        raise UsageError(f"image {image.name} can be used in {where} only: add it (--region)")
+    others = tuple(region for region in spec.regions if region not in image.regions)
+    return replace(spec, image=image, regions=first + others)
+
+
+def image_in(spec: PoolSpec, region: str) -> Image | None:
+    """The image that a worker in a region is made from, None for bare Ubuntu."""
+    return spec.image if spec.image and region in spec.image.regions else None
 
 
 def promote(
@@ -74,7 +93,8 @@ def promote(
 ) -> tuple[Image, ...]:
     """Make a candidate current, and what was current previous.
 
-    Only images of the same region step down: another region's current image serves its own pools.
+    Only images that the candidate replaces in all their regions step down: elsewhere they are still
+    what pools are made from. Of two current images in a region the newer counts.
 
     Args:
         images: ours, the candidate included or not.
@@ -82,30 +102,42 @@ def promote(
         boot_seconds: how long its canary took, None without one.
 
     Returns:
-        Images whose tags change, the new one first: in between there are two current images, and
-        the newer counts.
+        Images whose tags change, the new one first.
     """
     promoted = replace(candidate, state=ImageState.CURRENT, boot_seconds=boot_seconds)
     down = [
         replace(image, state=ImageState.PREVIOUS)
-        for image in images
-        if image.region == candidate.region
-        and image.name != candidate.name
-        and image.state is ImageState.CURRENT
+        for image in _replaced(images, candidate)
+        if image.name != candidate.name and image.state is ImageState.CURRENT
     ]
     return (promoted, *down)
 
 
-def surplus(images: Sequence[Image], region: str) -> tuple[Image, ...]:
-    """What a region no longer needs: more than two good images, and candidates nobody proved."""
+def surplus(images: Sequence[Image], newest: Image) -> tuple[Image, ...]:
+    """What nobody needs after a bake.
+
+    Args:
+        images: ours.
+        newest: the image that was just promoted.
+
+    Returns:
+        More than two good images of its regions, candidates that nobody proved there, and whatever
+        failed anywhere.
+    """
     local = sorted(
-        (image for image in images if image.region == region),
+        _replaced(images, newest),
         key=lambda image: (image.state is ImageState.CURRENT, image.created_at),
         reverse=True,
     )
-    good = [image for image in local if image.state is not ImageState.CANDIDATE]
+    good = [image for image in local if image.state in (ImageState.CURRENT, ImageState.PREVIOUS)]
     abandoned = [image for image in local if image.state is ImageState.CANDIDATE]
-    return (*good[KEPT:], *abandoned)
+    failed = [image for image in images if image.state is ImageState.FAILED]
+    return (*good[KEPT:], *abandoned, *failed)
+
+
+def _replaced(images: Sequence[Image], by: Image) -> list[Image]:
+    """The images that are usable nowhere but where another is too."""
+    return [image for image in images if set(image.regions) <= set(by.regions)]
 
 
 def what_changed(image: Image, docker_image: str, bases: Mapping[str, str]) -> tuple[str, ...]:
@@ -130,8 +162,8 @@ def what_changed(image: Image, docker_image: str, bases: Mapping[str, str]) -> t
 
 
 def usd_per_month(image: Image) -> float:
-    """What keeping an image costs at most."""
-    return image.size_gb * USD_PER_GB_MONTH
+    """What keeping an image costs at most: every copy is paid."""
+    return image.size_gb * image.replicas * USD_PER_GB_MONTH
 
 
 def age_days(image: Image, now: datetime) -> float:

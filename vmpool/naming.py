@@ -6,6 +6,8 @@ is the same. Pool names are held to 40 by the settings, so that every derived na
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import datetime
 
 
@@ -48,6 +50,37 @@ BAKE_POOL = "waa-bake"
 """Pool of the bake's own VMs: builder and canary. One bake at a time: its lock is the pool's."""
 
 
+IMAGE_DEFINITION = "waa-image"
+"""Image definition in the gallery, and the beginning of every golden image's name."""
+VERSION = re.compile(r"(\d{8})\.(\d{1,6})\.0")
+LONGEST_PLAIN = 60
+"""Characters of a resource group's name that a gallery's keeps; group names have up to 90."""
+
+
 def image_name(at: datetime) -> str:
     """`waa-image-20261124-233000`, by the cloud's time of its bake."""
-    return f"waa-image-{at:%Y%m%d-%H%M%S}"
+    return f"{IMAGE_DEFINITION}-{at:%Y%m%d-%H%M%S}"
+
+
+def version_name(image: str) -> str:
+    """`20261124.233000.0`: a golden image's version in its gallery; each part is an integer."""
+    day, time = image.removeprefix(f"{IMAGE_DEFINITION}-").split("-")
+    return f"{int(day)}.{int(time)}.0"
+
+
+def image_of_version(version: str) -> str | None:
+    """The golden image that a gallery's version is, None if we did not name it."""
+    found = VERSION.fullmatch(version)
+    return f"{IMAGE_DEFINITION}-{found[1]}-{int(found[2]):06d}" if found else None
+
+
+def gallery_name(resource_group: str) -> str:
+    """`waa_GROUP`: unique in a subscription, at most 80 characters, no dashes, as Azure wants.
+
+    What had to be changed is told apart by a digest.
+    """
+    plain = re.sub(r"\W", "_", resource_group, flags=re.ASCII)
+    if plain == resource_group and len(plain) <= LONGEST_PLAIN:
+        return f"waa_{plain}"
+    digest = hashlib.sha256(resource_group.lower().encode()).hexdigest()[:8]
+    return f"waa_{plain[:LONGEST_PLAIN]}_{digest}"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_state_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vmpool.errors import UsageError
+from vmpool.golden import ImageKind
 
 MAX_WORKERS = 100
 """Quota and the width of names (`-00`..`-99`) end there; a typo must not start 1000 VMs."""
@@ -118,6 +119,16 @@ class Settings(BaseSettings):
         description="Azure Container Registry in the resource group; image-push makes one with a "
         "name of its own when not given.",
     )
+    image_kind: ImageKind = Field(
+        ImageKind.MANAGED,
+        description="What image-create makes: managed (one region, no set-up) or gallery (any "
+        "regions, any number of VMs at once).",
+    )
+    image_regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Regions besides the builder's to which a gallery image is replicated; none "
+        "by default because each copy costs money.",
+    )
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("waa-vm-pool"),
         description="SSH key, local Azure, Prefect's home of the local stack.",
@@ -131,14 +142,14 @@ class Settings(BaseSettings):
         description="Cloud seconds for Windows to come up: first boot takes 15-25 min.",
     )
 
-    @field_validator("regions", "sizes", mode="before")
+    @field_validator("regions", "sizes", "image_regions", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
         """Accept `a,b` and `a b` beside JSON's list: people type lists by hand."""
         if isinstance(value, str):
             value = [item for item in re.split(r"[\s,]+", value.strip("[] ")) if item]
             value = [item.strip("\"'") for item in value]
-        if not value:
+        if not value and info.field_name != "image_regions":
             msg = "needs at least one entry"
             raise ValueError(msg)
         return tuple(value)

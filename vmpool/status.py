@@ -135,7 +135,10 @@ def _image(image: Image, changed: Sequence[str], now: datetime) -> dict[str, Any
     return {
         "name": image.name,
         "state": image.state.value,
+        "kind": image.kind.value,
         "region": image.region,
+        "regions": list(image.regions),
+        "replicas": image.replicas,
         "size_gb": image.size_gb,
         "created_at": format_time(image.created_at),
         "age_days": round(age_days(image, now), 2),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vmpool import imaging, tags
 from vmpool.context import WINDOWS_LABEL
 from vmpool.errors import NotFoundError, UsageError
-from vmpool.golden import Image, ImageState
+from vmpool.golden import Image, ImageKind, ImageState
 from vmpool.model import PoolSpec
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -23,6 +23,7 @@ def image(
     *,
     days: float = 1,
     region: str = "westus2",
+    others: tuple[str, ...] = (),
 ) -> Image:
     """A golden image, `days` old."""
     return Image(
@@ -34,6 +35,9 @@ def image(
         created_at=NOW - timedelta(days=days),
         docker_image="waa-auto:abc",
         has_windows=True,
+        kind=ImageKind.GALLERY if others else ImageKind.MANAGED,
+        replicated_to=others,
+        replicas=1 + len(others),
     )
 
 
@@ -69,6 +73,35 @@ def test_a_named_image_that_does_not_exist_or_is_elsewhere_is_refused() -> None:
         imaging.from_image(SPEC, [image("far", region="northeurope")], "far")
 
 
+def test_a_replicated_image_puts_its_regions_first_in_the_wanted_order() -> None:
+    spec = replace(SPEC, regions=("northeurope", "eastus", "uksouth", "westus2"))
+    made = imaging.from_image(spec, [image(others=("eastus", "francecentral"))], "auto")
+    assert made.regions == ("eastus", "westus2", "northeurope", "uksouth")
+    usable = [region for region in made.regions if imaging.image_in(made, region)]
+    assert usable == ["eastus", "westus2"]
+
+
+def test_an_image_that_failed_is_not_taken_and_can_be_named_for_deletion() -> None:
+    failed = image("bad", ImageState.FAILED)
+    with pytest.raises(UsageError, match="failed its bake"):
+        imaging.from_image(SPEC, [failed], "bad")
+    assert imaging.from_image(SPEC, [failed], "auto") == SPEC
+    assert imaging.named([failed], "bad") is failed
+
+
+def test_what_failed_is_surplus_wherever_it_is() -> None:
+    images = [image("new"), image("bad", ImageState.FAILED, region="eastus")]
+    assert names(imaging.surplus(images, images[0])) == ["bad"]
+
+
+def test_an_image_that_serves_further_regions_does_not_step_down() -> None:
+    wider = image("wider", days=7, others=("eastus",))
+    narrow = image("narrow", ImageState.CANDIDATE, days=0)
+    assert names(imaging.promote([wider, narrow], narrow, None)) == ["narrow"]
+    wide = image("wide", ImageState.CANDIDATE, days=0, others=("eastus",))
+    assert names(imaging.promote([wider, narrow, wide], wide, None)) == ["wide", "wider"]
+
+
 def test_promotion_has_the_one_before_step_down_in_its_own_region() -> None:
     candidate = image("new", ImageState.CANDIDATE, days=0)
     images = [image("was", days=7), image("elsewhere", days=20, region="eastus"), candidate]
@@ -86,8 +119,9 @@ def test_older_and_abandoned_images_of_the_region_are_surplus() -> None:
         image("killed", ImageState.CANDIDATE, days=3),
         image("was", ImageState.PREVIOUS, days=7),
         image("elsewhere", ImageState.PREVIOUS, days=99, region="eastus"),
+        image("wider", ImageState.PREVIOUS, days=98, others=("eastus",)),
     ]
-    assert names(imaging.surplus(images, "westus2")) == ["older", "killed"]
+    assert names(imaging.surplus(images, images[1])) == ["older", "killed"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(ImageState), st.integers(1, 99)), max_size=8))
@@ -98,10 +132,47 @@ def test_after_any_promotion_one_is_current_and_at_most_two_are_left(
     candidate = image("new", ImageState.CANDIDATE, days=0)
     after = {item.name: item for item in [*images, candidate]}
     after |= {item.name: item for item in imaging.promote([*images, candidate], candidate, None)}
-    for gone in imaging.surplus(list(after.values()), candidate.region):
+    for gone in imaging.surplus(list(after.values()), after["new"]):
         del after[gone.name]
     assert [i.name for i in after.values() if i.state is ImageState.CURRENT] == ["new"]
     assert len(after) <= imaging.KEPT
+
+
+REGIONS = ("eastus", "eastus2", "westus2")
+PLACES = st.lists(st.sampled_from(REGIONS), min_size=1, unique=True)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(ImageState), st.integers(1, 99), PLACES), max_size=8),
+    PLACES,
+)
+def test_no_region_loses_its_current_image_by_a_promotion(
+    others: list[tuple[ImageState, int, list[str]]], places: list[str]
+) -> None:
+    images = [
+        image(f"i{n}", state, days=days, region=first, others=tuple(rest))
+        for n, (state, days, (first, *rest)) in enumerate(others)
+    ]
+    candidate = image(
+        "new", ImageState.CANDIDATE, days=0, region=places[0], others=tuple(places[1:])
+    )
+    before = {i.name: i for i in [*images, candidate]}
+    after = before | {i.name: i for i in imaging.promote([*images, candidate], candidate, None)}
+    for gone in imaging.surplus(list(after.values()), after["new"]):
+        del after[gone.name]
+
+    def served(found: dict[str, Image]) -> set[str]:
+        current = [i for i in found.values() if i.state is ImageState.CURRENT]
+        return {region for i in current for region in i.regions}
+
+    assert served(after) == served(before) | set(places)
+    assert not [i for i in after.values() if i.state is ImageState.FAILED]
+    assert len([i for i in after.values() if set(i.regions) <= set(places)]) <= imaging.KEPT
+    spec = replace(SPEC, regions=REGIONS)
+    for region in places:
+        made = imaging.from_image(replace(spec, regions=(region,)), list(after.values()), "auto")
+        assert made.image
+        assert made.image.name == "new"
 
 
 @given(
@@ -155,4 +226,5 @@ def test_what_is_not_known_or_the_same_makes_no_image_stale(bases: dict[str, str
 
 def test_an_image_costs_its_size_and_ages() -> None:
     assert imaging.usd_per_month(image()) == pytest.approx(6.4)
+    assert imaging.usd_per_month(image(others=("eastus",))) == pytest.approx(12.8)
     assert imaging.age_days(image(days=3), NOW) == pytest.approx(3)

@@ -13,7 +13,7 @@ from vmpool.settings import CloudKind, load_settings
 def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No `.env` of the checkout, no variables of the shell."""
     monkeypatch.chdir(tmp_path)
-    for name in ("WAA_CLOUD", "WAA_POOL", "WAA_REGIONS", "WAA_STATE_DIR"):
+    for name in ("WAA_CLOUD", "WAA_POOL", "WAA_REGIONS", "WAA_STATE_DIR", "WAA_IMAGE_KIND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -73,4 +73,18 @@ def test_bad_values_are_one_line_that_names_the_variable(
 ) -> None:
     monkeypatch.setenv(f"WAA_{variable}", value)
     with pytest.raises(UsageError, match=f"^WAA_{variable}: [^\n]+$"):
+        load_settings()
+
+
+def test_image_regions_are_none_unless_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().image_regions == ()
+    monkeypatch.setenv("WAA_IMAGE_REGIONS", "")
+    assert load_settings().image_regions == ()
+    monkeypatch.setenv("WAA_IMAGE_REGIONS", "westus2,eastus2")
+    assert load_settings().image_regions == ("westus2", "eastus2")
+
+
+def test_a_kind_of_image_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAA_IMAGE_KIND", "snapshot")
+    with pytest.raises(UsageError, match="WAA_IMAGE_KIND"):
         load_settings()

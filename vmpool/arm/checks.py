@@ -31,6 +31,7 @@ IN_SUBSCRIPTION = (
     "Microsoft.Compute/locations/usages/read",
     "Microsoft.Compute/locations/operations/read",
     "Microsoft.Compute/locations/DiskOperations/read",
+    "Microsoft.Compute/locations/capsOperations/read",
     "Microsoft.Network/locations/operations/read",
 )
 """What we do that no resource group holds: the status list, sizes, quota, and asking how far an
@@ -43,6 +44,14 @@ IN_GROUP = (
     "Microsoft.Compute/virtualMachines/generalize/action",
     *(f"Microsoft.Compute/disks/{verb}" for verb in ("read", "write", "delete")),
     *(f"Microsoft.Compute/images/{verb}" for verb in ("read", "write", "delete")),
+    *(
+        f"Microsoft.Compute/galleries/{what}"
+        for what in ("read", "write", "images/read", "images/write")
+    ),
+    *(
+        f"Microsoft.Compute/galleries/images/versions/{verb}"
+        for verb in ("read", "write", "delete")
+    ),
     *(
         f"Microsoft.Network/{kind}/{verb}"
         for kind in (

@@ -1,23 +1,39 @@
-"""Golden images: managed images of the resource group that carry our tags.
+"""Golden images of both kinds, behind one front: managed images and versions in a gallery.
 
-Legacy by Azure's own word, but simple and free of a gallery: bound to one region, at most 20 VMs
-created from one at the same time, and never from a Trusted Launch VM.
+Whichever kind is made now, both are listed and can be used and deleted: people change their mind.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
-from vmpool import tags
+from vmpool.arm import gallery, managed_images
 from vmpool.arm.clients import Cloud
 from vmpool.arm.errors import translated
-from vmpool.arm.kinds import API, IMAGE, VM, group_id, resource_id
-from vmpool.arm.operations import Operation, begin, begin_unless_gone
-from vmpool.arm.rest import Json, list_all
-from vmpool.golden import Image
+from vmpool.arm.operations import Operation
+from vmpool.arm.rest import at_once
+from vmpool.golden import Image, ImageKind
 
-GENERATION = "V2"
-"""That of the Ubuntu image that we start from; Azure refuses to mix them."""
+
+class Kind(Protocol):
+    """What the module of a kind of image can do."""
+
+    def list_images(self, cloud: Cloud) -> tuple[Image, ...]:
+        """Our golden images of this kind."""
+
+    def image_resource_id(self, cloud: Cloud, name: str) -> str:
+        """ARM id of an image."""
+
+    def begin_capture(self, cloud: Cloud, vm: str, image: Image) -> Operation:
+        """Have Azure make an image of a generalized VM's OS disk."""
+
+    def begin_delete_image(self, cloud: Cloud, name: str) -> Operation:
+        """Have Azure delete an image; a missing one is done already."""
+
+
+KINDS: dict[ImageKind, Kind] = {ImageKind.MANAGED: managed_images, ImageKind.GALLERY: gallery}
 
 
 def list_images(cloud: Cloud) -> tuple[Image, ...]:
@@ -29,25 +45,14 @@ def list_images(cloud: Cloud) -> tuple[Image, ...]:
     Raises:
         VmPoolError: Azure could not be asked.
     """
-    documents = list_all(cloud, f"{group_id(cloud)}/providers/{IMAGE}", API[IMAGE])
-    found = [image for image in map(_decode, documents) if image]
-    return tuple(sorted(found, key=lambda image: image.created_at, reverse=True))
+    found = at_once([partial(kind.list_images, cloud) for kind in KINDS.values()])
+    images = [image for listed in found for image in listed]
+    return tuple(sorted(images, key=lambda image: image.created_at, reverse=True))
 
 
-def _decode(document: Json) -> Image | None:
-    disk = document["properties"].get("storageProfile", {}).get("osDisk", {})
-    return tags.decode_image(
-        str(document["name"]),
-        str(document["id"]),
-        str(document["location"]).replace(" ", "").lower(),
-        int(disk.get("diskSizeGB") or 0),
-        document.get("tags"),
-    )
-
-
-def image_resource_id(cloud: Cloud, name: str) -> str:
-    """ARM id of an image."""
-    return resource_id(cloud, IMAGE, name)
+def with_resource_id(cloud: Cloud, image: Image) -> Image:
+    """An image that is to be made, with the ARM id that it will have."""
+    return replace(image, resource_id=KINDS[image.kind].image_resource_id(cloud, image.name))
 
 
 def generalize(cloud: Cloud, vm: str) -> None:
@@ -70,34 +75,19 @@ def begin_capture(cloud: Cloud, vm: str, image: Image) -> Operation:
     Args:
         cloud: connection.
         vm: VM name.
-        image: name, region and what its tags shall say.
+        image: name, kind, regions and what its tags shall say.
 
     Raises:
-        PermanentError: the VM is not generalized, or is a Trusted Launch VM.
+        PermanentError: the VM is not fit for it, or a region is unknown.
     """
-    body: Any = {
-        "location": image.region,
-        "tags": tags.encode_image(image),
-        "properties": {
-            "sourceVirtualMachine": {"id": resource_id(cloud, VM, vm)},
-            "hyperVGeneration": GENERATION,
-        },
-    }
-    images = cloud.compute.images
-    return begin(
-        f"capture {vm} as {image.name}",
-        lambda: images.begin_create_or_update(cloud.resource_group, image.name, body),
-    )
+    return KINDS[image.kind].begin_capture(cloud, vm, image)
 
 
-def begin_delete_image(cloud: Cloud, name: str) -> Operation:
+def begin_delete_image(cloud: Cloud, image: Image) -> Operation:
     """Have Azure delete an image; a missing one is done already.
 
     Args:
         cloud: connection.
-        name: image name.
+        image: its name and kind.
     """
-    images = cloud.compute.images
-    return begin_unless_gone(
-        f"delete image {name}", lambda: images.begin_delete(cloud.resource_group, name)
-    )
+    return KINDS[image.kind].begin_delete_image(cloud, image.name)

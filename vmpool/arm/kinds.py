@@ -16,6 +16,7 @@ SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
 IMAGE = "Microsoft.Compute/images"
 REGISTRY = "Microsoft.ContainerRegistry/registries"
+GALLERY = "Microsoft.Compute/galleries"
 
 API = {
     VM: "2024-07-01",
@@ -26,6 +27,7 @@ API = {
     NETWORK: "2024-05-01",
     IMAGE: "2024-07-01",
     REGISTRY: "2023-07-01",
+    GALLERY: "2024-03-03",
 }
 PARTS = (NIC, ADDRESS, DISK, SECURITY_GROUP, NETWORK)
 """What a pool has beside VMs, in the order in which it can be deleted."""

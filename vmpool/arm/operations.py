@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from azure.core.polling import LROPoller
 
@@ -23,6 +23,16 @@ FEWEST_WALL_SECONDS = 30.0
 """A limit in cloud seconds is never shorter than this on the wall: real work must fit."""
 
 
+class Poller(Protocol):
+    """What tells how far something is: Azure's own poller, or `Settling`."""
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for the end, at most `timeout` wall seconds."""
+
+
 @dataclass
 class Operation:
     """Something that Azure has accepted and is doing.
@@ -32,7 +42,7 @@ class Operation:
     """
 
     what: str
-    _poller: LROPoller[Any] | None = field(default=None, repr=False)
+    _poller: Poller | None = field(default=None, repr=False)
 
     def is_done(self) -> bool:
         """Whether Azure has finished, well or not."""

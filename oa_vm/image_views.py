@@ -35,7 +35,7 @@ def print_images(listed: dict[str, Any], *, as_json: bool) -> None:
         return
     if listed["images"]:
         cells = [_cells(image) for image in listed["images"]]
-        out.print(table("", cells, numeric=("GB", "boot", "USD/mo")))
+        out.print(table("", cells, numeric=("age", "boot", "USD/mo")))
     else:
         out.print("There are no golden images; make one with: oa-vm image-create")
     for image in listed["images"]:
@@ -67,11 +67,10 @@ def _cells(image: dict[str, Any]) -> dict[str, str]:
     boot = image["boot_seconds"]
     return {
         "image": image["name"],
-        "state": styled(image["state"]) + (" [yellow]stale[/]" if image["is_stale"] else ""),
-        "age": f"{image['age_days']:.1f} d",
-        "region": image["region"],
+        "state": styled(image["state"]) + ("\n[yellow]stale[/]" if image["is_stale"] else ""),
+        "age": f"{image['age_days']:.0f} d",
+        "kept in": " ".join([image["kind"], *image["regions"]]),
         "win": "yes" if image["windows"] else "no",
         "boot": "-" if boot is None else f"{boot / 60:.1f} min",
-        "GB": str(image["size_gb"]),
         "USD/mo": f"{image['usd_per_month']:.2f}",
     }

@@ -28,6 +28,7 @@ STATE_STYLES = {
     "deallocated": "cyan",
     "degraded": "yellow",
     "stopped": "yellow",
+    "failed": "red",
     "unknown": "bold red",
 }
 """Colours of states; a word without an entry is printed plain."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ from typing import Any
 from local_azure import control
 from local_azure.control import Status
 from vmpool import naming, tags
-from vmpool.arm import machines, network
+from vmpool.arm import images, machines, network
 from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.machines import CreateVm, Operation
 from vmpool.arm.rest import at_once
+from vmpool.golden import Image, ImageKind, ImageState
 from vmpool.model import Intent, Place, WorkerTags
 from vmpool.settings import Settings
 
 SIZE, REGION = "Standard_D8ds_v5", "eastus"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0wUXcSIG1oCMBLKhrBtIZ4qe0bwEWDcJw1yHTmJ0qP test"
 PATIENCE_SECONDS = 60.0
+IMAGE_NAME = "waa-image-20261124-003000"
 
 
 def connected(status: Status, folder: Path, **settings: Any) -> Cloud:
@@ -102,3 +105,28 @@ def finish(*operations: Operation) -> None:
     """Wait for operations that must succeed."""
     for operation in operations:
         operation.wait(PATIENCE_SECONDS)
+
+
+def golden_image(kind: ImageKind, *others: str) -> Image:
+    """An image to be made."""
+    return Image(
+        name=IMAGE_NAME,
+        resource_id="",
+        region="eastus",
+        size_gb=128,
+        state=ImageState.CANDIDATE,
+        created_at=datetime(2026, 11, 24, 0, 30, tzinfo=UTC),
+        docker_image="waa-auto:abc",
+        has_windows=True,
+        kind=kind,
+        replicated_to=others,
+        replicas=1 + len(others),
+    )
+
+
+def generalized_vm(cloud: Cloud, name: str) -> str:
+    """Name of a VM that can be captured."""
+    (vm,) = Pool(cloud, name).create(1)
+    finish(machines.begin_deallocate(cloud, vm))
+    images.generalize(cloud, vm)
+    return vm

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from arm_pools import Pool, Trouble, connected, finish
+from arm_pools import Pool, Trouble, connected, finish, generalized_vm, golden_image
 
 from local_azure.control import Status
 from vmpool.arm import images, machines, tagging
 from vmpool.arm.clients import Cloud
 from vmpool.arm.pipeline import Exchange
 from vmpool.errors import NotFoundError, PermanentError, TransientError
-from vmpool.golden import Image, ImageKind, ImageState
-
-NAME = "waa-image-20261124-003000"
+from vmpool.golden import ImageKind, ImageState
 
 
 @pytest.fixture
@@ -26,39 +23,14 @@ def own(arm_azure: Status, tmp_path: Path, unique_name: str) -> Cloud:
     return connected(arm_azure, tmp_path / "own", resource_group=f"waa-{unique_name}")
 
 
-def wanted(kind: ImageKind, *others: str) -> Image:
-    """An image to be made."""
-    return Image(
-        name=NAME,
-        resource_id="",
-        region="eastus",
-        size_gb=128,
-        state=ImageState.CANDIDATE,
-        created_at=datetime(2026, 11, 24, 0, 30, tzinfo=UTC),
-        docker_image="waa-auto:abc",
-        has_windows=True,
-        kind=kind,
-        replicated_to=others,
-        replicas=1 + len(others),
-    )
-
-
-def generalized(cloud: Cloud, name: str) -> str:
-    """Name of a VM that can be captured."""
-    (vm,) = Pool(cloud, name).create(1)
-    finish(machines.begin_deallocate(cloud, vm))
-    images.generalize(cloud, vm)
-    return vm
-
-
 @pytest.mark.parametrize(
     ("kind", "others"), [(ImageKind.MANAGED, ()), (ImageKind.GALLERY, ("westus2",))]
 )
 def test_image_is_made_listed_promoted_and_deleted(
     own: Cloud, unique_name: str, kind: ImageKind, others: tuple[str, ...]
 ) -> None:
-    image = images.with_resource_id(own, wanted(kind, *others))
-    finish(images.begin_capture(own, generalized(own, unique_name), image))
+    image = images.with_resource_id(own, golden_image(kind, *others))
+    finish(images.begin_capture(own, generalized_vm(own, unique_name), image))
     assert images.list_images(own) == (image,)
     tagging.merge_tags(own, image.resource_id, {"waa-image-state": "current"})
     assert images.list_images(own) == (replace(image, state=ImageState.CURRENT),)
@@ -68,17 +40,17 @@ def test_image_is_made_listed_promoted_and_deleted(
 
 
 def test_both_kinds_are_listed_side_by_side(own: Cloud, unique_name: str) -> None:
-    vm = generalized(own, unique_name)
+    vm = generalized_vm(own, unique_name)
     for kind in ImageKind:
-        finish(images.begin_capture(own, vm, wanted(kind)))
+        finish(images.begin_capture(own, vm, golden_image(kind)))
     assert {image.kind for image in images.list_images(own)} == set(ImageKind)
 
 
 def test_a_vm_is_made_from_a_version_in_a_region_that_it_was_replicated_to(
     own: Cloud, unique_name: str
 ) -> None:
-    image = images.with_resource_id(own, wanted(ImageKind.GALLERY, "westus2"))
-    finish(images.begin_capture(own, generalized(own, unique_name), image))
+    image = images.with_resource_id(own, golden_image(ImageKind.GALLERY, "westus2"))
+    finish(images.begin_capture(own, generalized_vm(own, unique_name), image))
     far = Pool(own, f"{unique_name}far", region="westus2")
     (nic,) = far.networks(1)
     finish(machines.begin_create(own, replace(far.request(0, nic), image_id=image.resource_id)))
@@ -92,12 +64,12 @@ def test_a_vm_is_made_from_a_version_in_a_region_that_it_was_replicated_to(
 def test_a_version_that_azure_could_not_finish_is_shown_as_failed(
     own: Cloud, unique_name: str, arm_azure: Status
 ) -> None:
-    vm = generalized(own, unique_name)
+    vm = generalized_vm(own, unique_name)
     where = f"waa-{unique_name}/.*versions"
     Trouble(arm_azure, own).fault(
         kind="operation", operation="version.create", resource=where, mode="failed", times=1
     )
-    operation = images.begin_capture(own, vm, wanted(ImageKind.GALLERY, "westus2"))
+    operation = images.begin_capture(own, vm, golden_image(ImageKind.GALLERY, "westus2"))
     with pytest.raises(TransientError, match="internal execution error"):
         finish(operation)
     assert [image.state for image in images.list_images(own)] == [ImageState.FAILED]
@@ -106,11 +78,11 @@ def test_a_version_that_azure_could_not_finish_is_shown_as_failed(
 def test_a_version_that_failed_makes_room_for_the_next_try(
     own: Cloud, unique_name: str, arm_azure: Status
 ) -> None:
-    vm, where = generalized(own, unique_name), f"waa-{unique_name}/.*versions"
+    vm, where = generalized_vm(own, unique_name), f"waa-{unique_name}/.*versions"
     Trouble(arm_azure, own).fault(
         kind="operation", operation="version.create", resource=where, mode="failed", times=1
     )
-    image = images.with_resource_id(own, wanted(ImageKind.GALLERY))
+    image = images.with_resource_id(own, golden_image(ImageKind.GALLERY))
     with pytest.raises(TransientError):
         finish(images.begin_capture(own, vm, image))
     finish(images.begin_capture(own, vm, image))
@@ -121,7 +93,7 @@ def test_a_version_on_its_way_is_waited_for_and_not_begun_anew(
     fresh_cloud: Callable[..., Trouble], unique_name: str
 ) -> None:
     cloud = fresh_cloud(speed=1000.0).cloud
-    vm, image = generalized(cloud, unique_name), wanted(ImageKind.GALLERY, "westus2")
+    vm, image = generalized_vm(cloud, unique_name), golden_image(ImageKind.GALLERY, "westus2")
     images.begin_capture(cloud, vm, image)  # whoever began it is gone
     seen: list[Exchange] = []
     cloud.watchers.append(seen.append)
@@ -137,7 +109,7 @@ def test_a_version_on_its_way_is_waited_for_and_not_begun_anew(
 def test_a_running_vm_is_not_published(own: Cloud, unique_name: str) -> None:
     (vm,) = Pool(own, unique_name).create(1)
     with pytest.raises(PermanentError, match="different OS state"):
-        images.begin_capture(own, vm, wanted(ImageKind.GALLERY))
+        images.begin_capture(own, vm, golden_image(ImageKind.GALLERY))
 
 
 def test_listing_asks_once_for_each_kind(own: Cloud) -> None:

@@ -1,0 +1,47 @@
+"""What `image-list` shows of images of both kinds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from arm_pools import connected, finish, generalized_vm, golden_image
+from command_line import CommandLine
+
+from local_azure import control
+from vmpool.arm import images, tagging
+from vmpool.golden import ImageKind
+
+
+@pytest.fixture(scope="module")
+def with_images(oa_vm: CommandLine) -> CommandLine:
+    """A command line whose Azure holds a managed image and one in a gallery, both stale."""
+    status = control.status(oa_vm.state_dir / "azure")
+    assert status
+    cloud = connected(status, oa_vm.state_dir)
+    vm = generalized_vm(cloud, "box")
+    managed = golden_image(ImageKind.MANAGED)
+    replicated = golden_image(ImageKind.GALLERY, "northeurope", "westeurope")
+    for image in (managed, replicated):
+        image = images.with_resource_id(cloud, image)  # noqa: PLW2901 # the same, completed
+        finish(images.begin_capture(cloud, vm, image))
+        tagging.merge_tags(cloud, image.resource_id, {"waa-image-boot-seconds": "1234"})
+    return oa_vm
+
+
+def test_images_of_both_kinds_fit_a_terminal(with_images: CommandLine) -> None:
+    lines = with_images("image-list").out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert [line.split()[:2] for line in lines if line.startswith("waa-image")] == [
+        ["waa-image-20261124-003000", "candidate"]
+    ] * 2
+    words = " ".join(lines).split()
+    assert {"managed", "gallery", "northeurope", "westeurope", "stale"} <= set(words)
+
+
+def test_the_document_tells_kind_regions_and_what_each_copy_adds(with_images: CommandLine) -> None:
+    listed = json.loads(with_images("image-list", "--json").out)["images"]
+    told = {item["kind"]: (item["regions"], item["usd_per_month"]) for item in listed}
+    one = told["managed"][1]
+    assert told["managed"][0] == ["eastus"]
+    assert told["gallery"] == (["eastus", "northeurope", "westeurope"], pytest.approx(3 * one))

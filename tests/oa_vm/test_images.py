@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from arm_pools import connected, finish, generalized_vm, golden_image
+from arm_pools import IMAGE_NAME, connected, finish, generalized_vm, golden_image
 from command_line import CommandLine
 
 from local_azure import control
@@ -32,9 +32,8 @@ def with_images(oa_vm: CommandLine) -> CommandLine:
 def test_images_of_both_kinds_fit_a_terminal(with_images: CommandLine) -> None:
     lines = with_images("image-list").out.splitlines()
     assert max(len(line) for line in lines) <= 80
-    assert [line.split()[:2] for line in lines if line.startswith("waa-image")] == [
-        ["waa-image-20261124-003000", "candidate"]
-    ] * 2
+    rows = [line.split()[:2] for line in lines if line.startswith(f"{IMAGE_NAME} ")]
+    assert rows == [[IMAGE_NAME, "candidate"]] * 2
     words = " ".join(lines).split()
     assert {"managed", "gallery", "northeurope", "westeurope", "stale"} <= set(words)
 

@@ -10,6 +10,7 @@ from tasks import bake
 from tasks.images import promote_image
 from tasks.operation import operation
 from tasks.outcome import image_status
+from tasks.seed import take_worker
 from tasks.wanted import spec_from
 from vmpool.golden import Image
 from vmpool.naming import BAKE_POOL
@@ -23,6 +24,7 @@ async def image_create(
     with_windows: bool = True,  # noqa: FBT001, FBT002 # a tick box in the UI
     sizes: list[str] | None = None,
     regions: list[str] | None = None,
+    from_worker: str | None = None,
 ) -> dict[str, Any]:
     """Bake a golden image on a VM of its own; nothing of a failed or killed bake is left billing.
 
@@ -30,6 +32,7 @@ async def image_create(
         with_windows: install Windows too, so that a cold start boots it instead.
         sizes: VM sizes of the builder, best first; WAA_SIZES by default.
         regions: Azure regions, best first; the image is made in one of them.
+        from_worker: a running worker whose disk it shall be; the worker is used up by it.
 
     Returns:
         The images, as `image-list --json` shows them.
@@ -44,9 +47,12 @@ async def image_create(
         await bake.clear()
         await bake.drop_candidates()
         try:
-            place = await bake.build(spec, with_windows=with_windows)
-            image = await bake.candidate(place, with_windows=with_windows)
-            image = await bake.capture(image)
+            if from_worker:
+                place, image = await take_worker(from_worker, with_windows=with_windows)
+            else:
+                place = await bake.build(spec, with_windows=with_windows)
+                image = await bake.candidate(bake.BUILDER, place, with_windows=with_windows)
+                image = await bake.capture(bake.BUILDER, image)
             boot_seconds = await bake.prove(spec, image, place)
             await promote_image(session.pool, image, boot_seconds)
         except BaseException:

@@ -27,8 +27,13 @@ def image_create(
     without_windows: Annotated[
         bool, typer.Option("--without-windows", help="Leave Windows to each VM's first boot.")
     ] = False,
+    from_worker: Annotated[
+        str | None,
+        typer.Option("--from-worker", metavar="NAME", help="Use up this worker instead of a VM."),
+    ] = None,
     size: Size = None,
     region: Region = None,
+    yes: Yes = False,
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -42,7 +47,14 @@ def image_create(
             f"A new image would be baked {'without' if without_windows else 'with'} Windows; {old}."
         )
         return
-    parameters = {"with_windows": not without_windows, "sizes": size, "regions": region}
+    if from_worker and not yes:
+        ask_to_delete("image-create", f"Use up worker {from_worker}, and delete it?")
+    parameters = {
+        "with_windows": not without_windows,
+        "sizes": size,
+        "regions": region,
+        "from_worker": from_worker,
+    }
     print_images(run_flow(settings, "image-create", parameters), as_json=as_json)
 
 

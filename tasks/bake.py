@@ -22,7 +22,7 @@ from tasks.session import current
 from vmpool import naming
 from vmpool.arm.images import with_resource_id
 from vmpool.errors import NotFoundError, PermanentError, UsageError, VmPoolError
-from vmpool.golden import Image, ImageKind, ImageState
+from vmpool.golden import BARE, Image, ImageKind, ImageState
 from vmpool.imaging import surplus
 from vmpool.model import Phase, Place, PoolSpec, WindowsState
 from vmpool.naming import BAKE_POOL
@@ -63,18 +63,32 @@ async def build(spec: PoolSpec, *, with_windows: bool) -> Place:
     place = (await find_capacity(BUILDER, spec, (BUILDER,)))[BUILDER]
     place = await create_somewhere(BUILDER, spec, place, inside if with_windows else docker_inside)
     if with_windows:
-        windows = await guests.power_off_windows(BUILDER)
-        if windows is not WindowsState.OFF:
-            raise PermanentError(f"{BUILDER}: Windows is {windows} after its power-off, not off")
+        await require_windows_off(BUILDER)
     return place
 
 
-async def candidate(place: Place, *, with_windows: bool) -> Image:
-    """The image that the builder is to become.
+async def require_windows_off(builder: str) -> None:
+    """Power a worker's Windows off in order.
 
     Args:
-        place: where the builder is.
+        builder: the worker.
+
+    Raises:
+        PermanentError: Windows left no marker: a VM of this disk would install it again.
+    """
+    windows = await guests.power_off_windows(builder)
+    if windows is not WindowsState.OFF:
+        raise PermanentError(f"{builder}: Windows is {windows} after its power-off, not off")
+
+
+async def candidate(builder: str, place: Place, *, with_windows: bool, source: str = BARE) -> Image:
+    """The image that a worker's disk is to become.
+
+    Args:
+        builder: the worker.
+        place: where it is.
         with_windows: what the image's tags say of it.
+        source: likewise.
     """
     session, now = current(), current().clock.now()
     kind, wanted = session.settings.image_kind, session.settings.image_regions
@@ -88,28 +102,30 @@ async def candidate(place: Place, *, with_windows: bool) -> Image:
         created_at=now,
         docker_image=built_image(session),
         has_windows=with_windows,
+        source=source,
         kind=kind,
         replicated_to=tuple(r for r in wanted if r != place.region) if is_replicated else (),
     )
-    return await made_of(BUILDER, with_resource_id(session.cloud, described))
+    return await made_of(builder, with_resource_id(session.cloud, described))
 
 
-async def capture(image: Image) -> Image:
-    """Make the builder's disk fit, and an image of it.
+async def capture(builder: str, image: Image) -> Image:
+    """Make a worker's disk fit, and an image of it. The worker is of no more use.
 
     Args:
+        builder: the worker.
         image: the candidate.
 
     Returns:
         The image as Azure has it.
     """
-    await images.clean_disk(BUILDER)
-    await images.deprovision(BUILDER)
-    await images.scan_disk(BUILDER)
-    current().drop_shell(BUILDER)
-    await machines.deallocate_vm(BUILDER)
-    await images.generalize_vm(BUILDER)
-    made: Image = await images.capture_image(BUILDER, image)
+    await images.clean_disk(builder, with_windows=image.has_windows)
+    await images.deprovision(builder)
+    await images.scan_disk(builder)
+    current().drop_shell(builder)
+    await machines.deallocate_vm(builder)
+    await images.generalize_vm(builder)
+    made: Image = await images.capture_image(builder, image)
     return made
 
 

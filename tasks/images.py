@@ -23,16 +23,19 @@ NONE_AGAIN: Sequence[float] = ()
 
 
 @phase_task(Phase.CLEAN_DISK, retry_delays=NONE_AGAIN)
-async def clean_disk(worker: str) -> None:
+async def clean_disk(worker: str, *, with_windows: bool) -> None:
     """Remove the container, caches, logs, histories and credentials.
 
     Args:
         worker: the builder.
+        with_windows: whether its Windows stays.
     """
     session, shell = current(), current().shell(worker)
     limit = session.wall_limit(COMMAND_SECONDS)
     if await session.call(windows.container, shell, limit):
         await session.call(windows.remove, shell, limit)
+    if not with_windows:
+        await session.call(windows.forget, shell, session.settings.storage_path, limit)
     await session.call(disk.clean, shell, session.settings.admin_username, limit)
 
 

@@ -226,10 +226,13 @@ class Worker:
 
     @property
     def is_broken(self) -> bool:
-        """Whether its creation failed, so that only deleting and creating again helps."""
+        """Whether only deleting and creating again helps: it was never made, or half deleted."""
+        if self.tags is None:
+            return False
+        if self.tags.intent is Intent.DELETE:
+            return True
         return (
             self.provisioning_state == "Failed"
-            and self.tags is not None
             and self.tags.intent is Intent.CREATE
             and self.tags.ready_at is None
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vmpool.errors import PermanentError, UsageError
-from vmpool.model import Observed, Place, PoolSpec, PowerState, Worker
+from vmpool.model import Intent, Observed, Place, PoolSpec, PowerState, Worker
 from vmpool.naming import worker_name
 from vmpool.settings import MAX_HOURS, MAX_WORKERS
 
@@ -182,7 +182,8 @@ def plan_up(name: str, worker: Worker | None) -> Action:
     if worker.tags is None:
         return Action(name, *UNREADABLE, has_data=True)
     if worker.is_broken:
-        return Action(name, Verb.RECREATE, "its creation failed")
+        what = "deletion was begun" if worker.tags.intent is Intent.DELETE else "creation failed"
+        return Action(name, Verb.RECREATE, f"its {what}")
     return Action(name, *UP[worker.power_state], worker.tags.ready_at is not None)
 
 

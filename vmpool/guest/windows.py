@@ -128,6 +128,21 @@ def remove(shell: Shell, timeout_seconds: float) -> None:
     shell.run([*DOCKER, "rm", CONTAINER], timeout_seconds)
 
 
+def forget(shell: Shell, path: str, timeout_seconds: float) -> None:
+    """Remove the Windows disk: the next start installs. The container must be gone.
+
+    Args:
+        shell: the VM.
+        path: the storage folder; it stays, empty.
+        timeout_seconds: wall seconds for each command.
+
+    Raises:
+        GuestCommandError: it can't be removed.
+    """
+    shell.run(["sudo", "rm", "-rf", path], timeout_seconds)
+    shell.run(["sudo", "mkdir", "-p", path], timeout_seconds)
+
+
 def probe(shell: Shell, timeout_seconds: float) -> bool:
     """Whether WAA's server answers, asked from the VM itself.
 

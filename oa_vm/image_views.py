@@ -36,6 +36,8 @@ def print_images(listed: dict[str, Any], *, as_json: bool) -> None:
     if listed["images"]:
         cells = [_cells(image) for image in listed["images"]]
         out.print(table("", cells, numeric=("age", "boot", "USD/mo")))
+        made_of = [_made_of(image) for image in listed["images"]]
+        out.print(table("", made_of, numeric=("GB",)))
     else:
         out.print("There are no golden images; make one with: oa-vm image-create")
     for image in listed["images"]:
@@ -61,6 +63,16 @@ def _print_docker_image(listed: dict[str, Any]) -> None:
 
 def _short(digest: str | None) -> str:
     return digest.removeprefix("sha256:")[:12] if digest else "unknown"
+
+
+def _made_of(image: dict[str, Any]) -> dict[str, str]:
+    return {
+        "image": image["name"],
+        "GB": str(image["size_gb"]),
+        "client": _short(image["base_digest"]),
+        "Windows": _short(image["windows_digest"]),
+        "baked from": image["source"],
+    }
 
 
 def _cells(image: dict[str, Any]) -> dict[str, str]:

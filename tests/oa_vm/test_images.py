@@ -33,7 +33,7 @@ def test_images_of_both_kinds_fit_a_terminal(with_images: CommandLine) -> None:
     lines = with_images("image-list").out.splitlines()
     assert max(len(line) for line in lines) <= 80
     rows = [line.split()[:2] for line in lines if line.startswith(f"{IMAGE_NAME} ")]
-    assert rows == [[IMAGE_NAME, "candidate"]] * 2
+    assert rows == [[IMAGE_NAME, "candidate"]] * 2 + [[IMAGE_NAME, "128"]] * 2
     words = " ".join(lines).split()
     assert {"managed", "gallery", "northeurope", "westeurope", "stale"} <= set(words)
 

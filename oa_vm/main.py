@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from local_azure.control import LocalAzureError
-from oa_vm import image, inside, local, pool, service
+from oa_vm import image, inside, local, pool, service, timings
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
@@ -38,6 +38,7 @@ for command in (
     image.image_refresh,
     image.image_push,
     image.image_pull,
+    timings.timings,
     service.up,
     service.down,
     service.demo,

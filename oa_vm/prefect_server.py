@@ -207,6 +207,11 @@ def stop(settings: Settings) -> bool:
     raise PermanentError(f"the Prefect server (process {server.pid}) does not stop")
 
 
+def has_records(settings: Settings) -> bool:
+    """Whether a server of this home has ever written its database."""
+    return (settings.prefect_home / "prefect.db").exists()
+
+
 def log_file(settings: Settings) -> Path:
     """Where the server writes what it has to say."""
     return settings.prefect_home / "server.log"

@@ -6,73 +6,70 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from vmpool.forecast import LAST_PHASES, Forecast, Live
 from vmpool.model import Phase
+from vmpool.progress import EXPECTED_PHASES, percent
 from vmpool.timing import INTERRUPTED, Listener, Span, minutes
 
-EXPECTED_PHASES = {
-    "pool-create": 9,
-    "pool-resume": 8,
-    "pool-pause": 2,
-    "pool-cleanup": 1,
-    "image-create": 16,
-    "image-refresh": 16,
-    "image-delete": 1,
-}
-"""Phases that a worker goes through, by flow: how long its bar is."""
 POOL_PHASES = frozenset(
     {Phase.FIND_CAPACITY, Phase.DELETE_NETWORK, Phase.PROMOTE_IMAGE, Phase.DELETE_IMAGE}
 )
 """Phases of the pool as a whole: its bar has one step."""
-LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
-"""A worker is there when one of these is done, however short its way was."""
-
-
 ENDING_STYLES = {"done": "green", "retrying": "yellow", "interrupted": "dim", "failed": "red"}
 """Only what failed for good is red: what is tried again or was called off is no trouble yet."""
 
 
 class Board:
-    """One row per worker, fed by spans.
+    """One row per worker, fed by spans, and one that says how long it all will take.
 
     Args:
         progress: the live display.
-        expected: phases per worker.
+        flow: the flow's name.
+        forecast: what to expect.
         speed: cloud seconds per wall second, to let the clock tick between events.
     """
 
-    def __init__(self, progress: Progress, expected: int, speed: float) -> None:
+    def __init__(self, progress: Progress, flow: str, forecast: Forecast, speed: float) -> None:
         self._progress = progress
-        self._expected = expected
+        self._flow = flow
+        self._forecast = forecast
         self._speed = speed
+        self._live = Live()
         self._rows: dict[str, TaskID] = {}
-        self._running: dict[str, list[Phase]] = {}
-        self._began: dict[str, float] = {}
+        self._began: dict[str, datetime] = {}
+        self._heard, self._heard_at = datetime.now(UTC), time.monotonic()
         self._lock = threading.Lock()
+        self._whole = progress.add_task(
+            "all workers", total=100, phase="", elapsed_text="", visible=False
+        )
 
     def listen(self, span: Span) -> None:
         """Take in the start or end of a phase."""
         with self._lock:
+            self._heard, self._heard_at = span.ended or span.started, time.monotonic()
+            self._live.listen(span)
             row = self._row(span)
-            running = self._running[span.worker]
-            if span.ended is None:
-                running.append(span.phase)
-            else:
-                running.remove(span.phase)
+            if span.ended:
                 self._advance(row, span)
-            self._progress.update(row, phase=self._words(span, running))
+            self._show(span.worker, row)
 
     def tick(self) -> None:
         """Let the elapsed times move on."""
         with self._lock:
             for worker, row in self._rows.items():
-                if self._running[worker]:
-                    elapsed = (time.monotonic() - self._began[worker]) * self._speed
-                    self._progress.update(row, elapsed_text=minutes(elapsed))
+                if self._live.running(worker):
+                    self._show(worker, row)
+            self._show_whole()
+
+    def _now(self) -> datetime:
+        passed = (time.monotonic() - self._heard_at) * self._speed
+        return self._heard + timedelta(seconds=passed)
 
     def _advance(self, row: TaskID, span: Span) -> None:
         if span.error:
@@ -85,19 +82,38 @@ class Board:
     def _row(self, span: Span) -> TaskID:
         worker = span.worker
         if worker not in self._rows:
-            total = 1 if span.phase in POOL_PHASES else self._expected
+            total = 1 if span.phase in POOL_PHASES else EXPECTED_PHASES.get(self._flow, 1)
             self._rows[worker] = self._progress.add_task(
-                worker, total=total, phase="", elapsed_text="0:00"
+                worker, total=total, phase="", elapsed_text=""
             )
-            self._running[worker] = []
-            self._began[worker] = time.monotonic()
+            self._began[worker] = span.started
         return self._rows[worker]
 
-    @staticmethod
-    def _words(span: Span, running: list[Phase]) -> str:
-        if running:
-            return " + ".join(running)
-        return f"[{ENDING_STYLES[span.ending]}]{span.phase} {span.ending}[/]"
+    def _show(self, worker: str, row: TaskID) -> None:
+        spans, now = self._live.of(worker), self._now()
+        running = [span for span in spans if span.ended is None]
+        way = self._forecast.scenario(spans)
+        elapsed = minutes((now - self._began[worker]).total_seconds())
+        words = " + ".join(self._words(span, way, now) for span in running)
+        self._progress.update(row, phase=words or _ended(spans[-1]), elapsed_text=elapsed)
+
+    def _words(self, span: Span, way: str, now: datetime) -> str:
+        """`wait-for-ssh 0:40/1:05`: the phase, how long it runs, and its median before."""
+        expected = self._forecast.expected_seconds(way, span.phase)
+        usual = "" if expected is None else f"/{minutes(expected)}"
+        return f"{span.phase} {minutes((now - span.started).total_seconds())}{usual}"
+
+    def _show_whole(self) -> None:
+        now = self._now()
+        left = self._forecast.pool_seconds_left(self._live, now) if self._live.workers else None
+        if left is not None:
+            done = percent(self._flow, self._live, self._forecast, now)
+            words = f"about {minutes(left)} min left"
+            self._progress.update(self._whole, completed=done, phase=words, visible=True)
+
+
+def _ended(span: Span) -> str:
+    return f"[{ENDING_STYLES[span.ending]}]{span.phase} {span.ending}[/]"
 
 
 def _plain(console: Console) -> Listener:
@@ -116,12 +132,13 @@ def _plain(console: Console) -> Listener:
 
 
 @contextmanager
-def shown(flow: str, console: Console, speed: float) -> Iterator[Listener]:
+def shown(flow: str, console: Console, forecast: Forecast, speed: float) -> Iterator[Listener]:
     """Show progress while the block runs; yields the listener to feed.
 
     Args:
         flow: the flow's name.
         console: where to draw; stderr, so that stdout stays clean.
+        forecast: what to expect.
         speed: cloud seconds per wall second.
     """
     if not console.is_terminal:
@@ -129,12 +146,12 @@ def shown(flow: str, console: Console, speed: float) -> Iterator[Listener]:
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=18),
+        BarColumn(bar_width=10),
         TextColumn("{task.fields[elapsed_text]:>6}", style="dim"),
         TextColumn("{task.fields[phase]}"),
     )
     with Progress(*columns, console=console, refresh_per_second=8) as progress:
-        board = Board(progress, EXPECTED_PHASES.get(flow, 1), speed)
+        board = Board(progress, flow, forecast, speed)
         stop = threading.Event()
         ticker = threading.Thread(target=_keep_ticking, args=(board, stop), daemon=True)
         ticker.start()

@@ -5,6 +5,7 @@ Prefect is imported here, late: `pool-status`, `--help` and `--dry-run` do witho
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -19,8 +20,10 @@ from oa_vm.prefect_server import refuses
 from oa_vm.progress import shown
 from oa_vm.watch import run_watched
 from vmpool.errors import PermanentError
+from vmpool.forecast import Forecast
+from vmpool.history import History, headline, run_of
 from vmpool.settings import CloudKind, Settings
-from vmpool.timing import Span, headline, rows
+from vmpool.timing import Span, rows
 
 Flow = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
@@ -41,19 +44,22 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
         ServerLostError: the Prefect server ended under it.
     """
     with stack.running(settings) as url:
-        from tasks.session import listeners  # noqa: PLC0415 # imports Prefect: 1-2 s
+        from tasks.history import earlier_runs  # noqa: PLC0415 # imports Prefect: 1-2 s
+        from tasks.session import listeners  # noqa: PLC0415 # as above
 
+        history = asyncio.run(earlier_runs())
+        forecast = Forecast(history, name, settings.pool)
         spans: list[Span] = []
         flow = _load(name)
         try:
-            with shown(name, err, speed(settings)) as listener, told(err):
+            with shown(name, err, forecast, speed(settings)) as listener, told(err):
                 token = listeners.set((listener, spans.append))
                 try:
                     return _called(flow, parameters, partial(refuses, url), settings.pool)
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
-            _print_timings(name, [span for span in spans if span.ended])
+            _print_timings(name, settings.pool, [span for span in spans if span.ended], history)
 
 
 def _called(
@@ -91,10 +97,12 @@ def speed(settings: Settings) -> float:
     return status.speed if status else 1.0
 
 
-def _print_timings(name: str, spans: list[Span]) -> None:
+def _print_timings(name: str, pool: str, spans: list[Span], history: History) -> None:
     """The timing table, on stderr so that `--json` stays one document.
 
     A run that was refused at once has none: its one line says it all.
     """
     if any(not span.error for span in spans):
-        err.print(table(headline(name, spans), rows(spans), numeric=("began", "took")))
+        run = run_of(name, pool, spans)
+        shown_rows = rows(spans, history.over(run))
+        err.print(table(headline(name, run), shown_rows, numeric=("began", "took")))

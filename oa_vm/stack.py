@@ -83,6 +83,31 @@ def running(settings: Settings) -> Iterator[str]:
         yield configured_url
 
 
+@contextmanager
+def records(settings: Settings) -> Iterator[str | None]:
+    """Have Prefect's records at hand, without any Azure: its server is started where it is missing.
+
+    Yields:
+        Prefect's API address, None if nothing was ever recorded.
+
+    Raises:
+        PermanentError: the server does not start.
+    """
+    url = foreign_prefect()
+    if not url:
+        if not prefect_server.has_records(settings):
+            yield None
+            return
+        if not prefect_server.find(settings):
+            err.print("Starting Prefect server in the background; oa-vm down stops it.")
+        with undisturbed():
+            server = prefect_server.launch(settings)
+        prefect_server.wait_until_healthy(settings, server)
+        url = server.url
+    with configured(settings, url) as configured_url:
+        yield configured_url
+
+
 def _say_what_starts(settings: Settings) -> None:
     missing = []
     if not foreign_prefect() and not prefect_server.find(settings):

@@ -18,6 +18,7 @@ from vmpool.arm import machines, network
 from vmpool.arm.machines import CreateVm, Operation
 from vmpool.arm.network import WorkerNetwork
 from vmpool.errors import PermanentError
+from vmpool.golden import Image
 from vmpool.guest import cloud_init
 from vmpool.guest.keys import ensure_client_key
 from vmpool.model import (
@@ -31,6 +32,7 @@ from vmpool.model import (
     Worker,
     WorkerTags,
 )
+from vmpool.scenario import image_note
 
 OPERATION_SECONDS = 1200.0
 """Cloud seconds for one operation on a VM: create takes 68-144 s (p50, p90), the seed saw 300."""
@@ -81,7 +83,7 @@ async def create_network(worker: str, place: Place) -> WorkerNetwork:
 
 @phase_task(Phase.CREATE_VM)
 async def create_vm(
-    worker: str, place: Place, nic_id: str, auto_pause_hours: float, image_id: str = ""
+    worker: str, place: Place, nic_id: str, auto_pause_hours: float, image: Image | None = None
 ) -> None:
     """Create the VM with its timer already in its tags, and wait until Azure calls it done.
 
@@ -90,7 +92,7 @@ async def create_vm(
         place: size and region.
         nic_id: its network interface.
         auto_pause_hours: cloud hours until auto-pause.
-        image_id: golden image that is in the region, "" for bare Ubuntu.
+        image: golden image that is in the region, None for bare Ubuntu.
 
     Raises:
         CapacityError: no capacity or quota there.
@@ -98,7 +100,10 @@ async def create_vm(
     session = current()
     bare = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
     written = bare.tags | await _opened_books(worker, place)
-    request = replace(bare, image_id=image_id, tags=written)
+    request = replace(bare, image_id=image.resource_id if image else "", tags=written)
+    if image:
+        note = image_note(image.name, has_windows=image.has_windows)
+        session.recorder.note(worker, Phase.CREATE_VM, note)
     operation = await session.commit(machines.begin_create, session.cloud, request)
     watch = asyncio.ensure_future(ledgers.watch_power_on(worker))
     try:

@@ -16,12 +16,15 @@ from prefect.logging import get_run_logger
 from tasks import ledgers
 from tasks.credentials import load_credential
 from tasks.events import emit_pool_event, log_phase, phase_listener
+from tasks.history import earlier_runs
 from tasks.locking import pool_lock
+from tasks.progress import Progress, kept
 from tasks.report import publish
 from tasks.session import Session, entered, listeners
 from vmpool.arm.clients import connect
 from vmpool.arm.machines import observe
 from vmpool.errors import VmPoolError
+from vmpool.forecast import Forecast, Live
 from vmpool.guest.keys import check_client_key
 from vmpool.model import Observed, PowerState
 from vmpool.plan import check_identity
@@ -63,15 +66,19 @@ async def operation(
     check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
     await _tag_run(name)
     async with pool_lock(name, lock_timeout_seconds or settings.lock_timeout_seconds):
-        with entered(await _session(settings, name)) as session:
+        history = await earlier_runs()
+        live = Live()
+        with entered(await _session(settings, name, live)) as session:
+            forecast = Forecast(history, _flow(), name)
             try:
-                yield session
+                async with kept(Progress(_flow(), session, live, forecast)):
+                    yield session
             except Exception as error:
                 _log_last_words(error)
                 emit_pool_event(name, "failed", {"flow": _flow(), "error": str(error)})
                 raise
             finally:
-                await publish(_flow(), session)
+                await publish(_flow(), session, history)
 
 
 def _log_last_words(error: Exception) -> None:
@@ -84,10 +91,11 @@ def _flow() -> str:
     return str(runtime.flow_run.flow_name)
 
 
-async def _session(settings: Settings, pool: str) -> Session:
+async def _session(settings: Settings, pool: str, live: Live) -> Session:
     cloud = connect(settings, await load_credential(settings))
     cloud.preload()
-    recorder = Recorder(cloud.clock, (*listeners.get(), phase_listener(pool), log_phase))
+    told = (*listeners.get(), live.listen, phase_listener(pool), log_phase)
+    recorder = Recorder(cloud.clock, told)
     return Session(settings, cloud, pool, recorder)
 
 

@@ -163,12 +163,7 @@ async def _create_in(worker: str, spec: PoolSpec, place: Place, then: Inside) ->
     session.set_address(worker, network.ip, host_key.public_line)
     image = image_in(spec, place.region)
     create = partial(
-        machines.create_vm,
-        worker,
-        place,
-        network.nic_id,
-        spec.auto_pause_hours,
-        image.resource_id if image else "",
+        machines.create_vm, worker, place, network.nic_id, spec.auto_pause_hours, image
     )
     async with session.turns.taken(image) as turn:
         await _together(turn.until_done(create), then(worker))

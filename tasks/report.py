@@ -5,15 +5,16 @@ from __future__ import annotations
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 
+from tasks.history import SUFFIX
 from tasks.session import Session
 from vmpool.chart import markdown
 from vmpool.cost import cost
+from vmpool.history import History, headline, run_of, stored
 from vmpool.receipt import markdown as cost_markdown
 from vmpool.status import cost_document
-from vmpool.timing import headline, rows
 
 
-async def publish(flow: str, session: Session) -> None:
+async def publish(flow: str, session: Session, history: History) -> None:
     """Write the artifacts `<pool>-timings`, `<pool>-chart` and `<pool>-cost`.
 
     A failure to is logged, not raised.
@@ -21,16 +22,21 @@ async def publish(flow: str, session: Session) -> None:
     Args:
         flow: the flow's name.
         session: the operation that ends.
+        history: the runs before, to mark what took too long.
     """
     await _publish_cost(session)
     spans = session.recorder.spans
     if not spans:
         return
-    title = headline(flow, spans)
+    run = run_of(flow, session.pool, spans)
+    title = headline(flow, run)
+    over = history.over(run)
     try:
-        await acreate_table_artifact(rows(spans), key=f"{session.pool}-timings", description=title)
+        await acreate_table_artifact(
+            stored(run, over), key=f"{session.pool}{SUFFIX}", description=title
+        )
         await acreate_markdown_artifact(
-            markdown(title, spans), key=f"{session.pool}-chart", description=title
+            markdown(title, spans, over), key=f"{session.pool}-chart", description=title
         )
     except Exception as error:  # noqa: BLE001 # a lost picture must not fail a paid-for operation
         get_run_logger().warning("The timing artifacts could not be written: %s", error)

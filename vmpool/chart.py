@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from html import escape
 
 from vmpool.model import Phase
-from vmpool.timing import Span, makespan_seconds, minutes
+from vmpool.timing import OVER, Span, makespan_seconds, minutes
 
 WIDTH, LEFT, TOP, LANE, GAP = 960, 130, 54, 16, 8
 """Pixels: the picture, the space for names, for the title, a bar's height, between workers."""
@@ -48,14 +48,17 @@ COLOURS: dict[Phase, str] = {
 }
 """A colour per phase, dark enough for white letters."""
 FAILED = "#c62828"
+OVERRUN = f'stroke="{FAILED}" stroke-width="2"'
+"""A frame in the colour of trouble around what took too long."""
 
 
-def svg(title: str, spans: Sequence[Span]) -> str:
+def svg(title: str, spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> str:
     """The chart.
 
     Args:
         title: one line above it.
         spans: ended spans of one run.
+        over: those that took longer than almost always before.
 
     Returns:
         An SVG document.
@@ -69,7 +72,9 @@ def svg(title: str, spans: Sequence[Span]) -> str:
         lanes = _lanes([span for span in finished if span.worker == worker])
         body.append(_text(LEFT - 8, y + LANE - 4, worker, anchor="end"))
         for lane in lanes:
-            body += [_bar(span, origin, total, y) for span in lane if origin]
+            for span in lane:
+                mark = OVER if span in over else ""
+                body.append(_bar(span, (span.started - (origin or span.started)), total, y, mark))
             y += LANE + 2
         y += GAP
     legend, rows = _legend(finished, y)
@@ -77,9 +82,9 @@ def svg(title: str, spans: Sequence[Span]) -> str:
     return "\n".join([*_frame(title, height), *_axis(total, y), *body, *legend, "</svg>"])
 
 
-def markdown(title: str, spans: Sequence[Span]) -> str:
+def markdown(title: str, spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> str:
     """The chart as a picture inside markdown, as a Prefect artifact shows it."""
-    data = base64.b64encode(svg(title, spans).encode()).decode()
+    data = base64.b64encode(svg(title, spans, over).encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{data})"
 
 
@@ -111,17 +116,19 @@ def _x(seconds: float, total: float) -> float:
     return LEFT + seconds / total * (WIDTH - LEFT - 20)
 
 
-def _bar(span: Span, origin: datetime, total: float, y: int) -> str:
-    start = _x((span.started - origin).total_seconds(), total)
+def _bar(span: Span, began: timedelta, total: float, y: int, mark: str) -> str:
+    start = _x(began.total_seconds(), total)
     width = max(_x(span.seconds, total) - LEFT, 1.0)
     colour = FAILED if span.error else COLOURS[span.phase]
-    tip = f"{span.worker}: {span.phase} {minutes(span.seconds)} {span.error or span.detail}".strip()
-    label = f"{span.phase} {minutes(span.seconds)}"
+    took = f"{minutes(span.seconds)} {mark}".strip()
+    tip = f"{span.worker}: {span.phase} {took} {span.error or span.detail}".strip()
+    label = f"{span.phase} {took}"
     fits = len(label) * LETTER < width - 6
     text = _text(start + 5, y + LANE - 4, label, colour="#ffffff") if fits else ""
+    frame = f" {OVERRUN}" if mark else ""
     return (
         f'<g><title>{escape(tip)}</title><rect x="{start:.1f}" y="{y}" width="{width:.1f}" '
-        f'height="{LANE}" rx="2" fill="{colour}"/>{text}</g>'
+        f'height="{LANE}" rx="2" fill="{colour}"{frame}/>{text}</g>'
     )
 
 

@@ -31,12 +31,10 @@ SEED_MINUTES: dict[Phase, str] = {
 SEED_TOTAL_MINUTES = {"pool-create": 42}
 """The seed's figure for a whole run, by flow name: cold, bare Ubuntu."""
 
-GOAL_MINUTES = {"pool-resume": 5}
-"""The goal for a whole run, by flow name: warm, from deallocated VMs."""
-
-
 INTERRUPTED = "interrupted"
 """Error of a phase that was cancelled: it did not fail by itself."""
+OVER = "over p95"
+"""Mark of a phase that took longer than 19 of 20 before it."""
 COLUMNS, GAP = 80, 2
 """Width of a terminal, and of the space between two columns of a table there."""
 FEWEST_COLUMNS = 12
@@ -169,27 +167,36 @@ def minutes(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def rows(spans: Sequence[Span]) -> list[dict[str, str]]:
+def rows(spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> list[dict[str, str]]:
     """The table: a row per worker and phase, with the seed's figure beside ours.
 
     Outcomes are cut to what fits a terminal; all of them stands in the run's log.
+
+    Args:
+        spans: what ended.
+        over: those that took longer than almost always before.
     """
+    whole = whole_rows(spans, over)
+    others = [key for key in whole[0] if key != "outcome"] if whole else []
+    taken = sum(GAP + max(len(key), *(len(row[key]) for row in whole)) for key in others)
+    room = max(COLUMNS - taken, FEWEST_COLUMNS)
+    return [row | {"outcome": _cut(row["outcome"], room)} for row in whole]
+
+
+def whole_rows(spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> list[dict[str, str]]:
+    """The same with outcomes uncut."""
     origin = min((span.started for span in spans), default=None)
-    whole = [
+    return [
         {
             "worker": span.worker,
             "phase": span.phase.value,
             "began": minutes((span.started - origin).total_seconds()) if origin else "",
             "took": minutes(span.seconds),
             "seed (min)": SEED_MINUTES.get(span.phase, ""),
-            "outcome": _outcome(span),
+            "outcome": f"{OVER}; {_outcome(span)}" if span in over else _outcome(span),
         }
         for span in sorted(spans, key=lambda span: (span.worker, span.started))
     ]
-    others = [key for key in whole[0] if key != "outcome"] if whole else []
-    taken = sum(GAP + max(len(key), *(len(row[key]) for row in whole)) for key in others)
-    room = max(COLUMNS - taken, FEWEST_COLUMNS)
-    return [row | {"outcome": _cut(row["outcome"], room)} for row in whole]
 
 
 def _outcome(span: Span) -> str:
@@ -201,13 +208,3 @@ def _outcome(span: Span) -> str:
 def _cut(text: str, room: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= room else f"{line[: room - 3].rstrip()}..."
-
-
-def headline(flow: str, spans: Sequence[Span]) -> str:
-    """One line: how long the run took beside the seed's figure or the goal."""
-    took = minutes(makespan_seconds(spans))
-    if flow in SEED_TOTAL_MINUTES:
-        return f"{flow} took {took} min (seed: {SEED_TOTAL_MINUTES[flow]} min)"
-    if flow in GOAL_MINUTES:
-        return f"{flow} took {took} min (goal: {GOAL_MINUTES[flow]} min)"
-    return f"{flow} took {took} min"

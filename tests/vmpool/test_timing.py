@@ -15,7 +15,6 @@ from vmpool.timing import (
     GAP,
     Recorder,
     Span,
-    headline,
     longest_worker_seconds,
     makespan_seconds,
     minutes,
@@ -100,10 +99,6 @@ def test_the_table_shows_the_seeds_figure_beside_ours() -> None:
     }  # fmt: skip
 
 
-def test_the_headline_names_the_seed() -> None:
-    assert headline("pool-create", SPANS) == "pool-create took 25:00 min (seed: 42 min)"
-
-
 @given(st.floats(0, 360_000))
 def test_minutes_and_seconds_add_up(seconds: float) -> None:
     whole, rest = minutes(seconds).split(":")
@@ -115,6 +110,13 @@ def test_the_chart_is_well_formed_and_escapes_what_it_shows() -> None:
     titles = [item.text for item in root.iter(f"{SVG}title")]
     assert len(titles) == len(SPANS)
     assert "p1-01: wait-for-waa 19:50 Windows <froze>" in titles
+
+
+def test_what_took_too_long_is_framed_and_says_so() -> None:
+    root = ET.fromstring(svg("t", SPANS, frozenset(SPANS[:1])))  # noqa: S314 # our own text
+    titles = [item.text for item in root.iter(f"{SVG}title")]
+    assert "p1-00: create-vm 5:00 over p95" in titles
+    assert sum("stroke-width" in bar.attrib for bar in root.iter(f"{SVG}rect")) == 1
 
 
 def test_overlapping_phases_are_drawn_in_lanes_of_their_own() -> None:

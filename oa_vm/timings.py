@@ -1,0 +1,132 @@
+"""`oa-vm timings`: what earlier runs took, against the goals."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oa_vm import stack
+from oa_vm.options import Json
+from oa_vm.output import err, out, print_json, table
+from vmpool.errors import UsageError
+from vmpool.history import Figures, History
+from vmpool.model import Phase
+from vmpool.scenario import Scenario, goal_minutes
+from vmpool.settings import Settings, check_pool_name, load_settings
+from vmpool.timing import minutes
+from vmpool.timings_page import page
+
+DEFAULT_RUNS, MOST_RUNS = 50, 1000
+NONE_YET = "No timings yet: every pool-create, pool-resume, pool-pause or image-create leaves some."
+
+
+def timings(
+    runs: Annotated[
+        int, typer.Option("--runs", metavar="N", help="How many of the last runs to take.")
+    ] = DEFAULT_RUNS,
+    pool: Annotated[
+        str | None,
+        typer.Option("--pool", metavar="NAME", help="Runs of this pool only; default every pool."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Phases as rows, scenarios side by side (p50).")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Also write a page with plots to this file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how long each phase took over the last runs, p50 and p95, against the goals."""
+    if not 1 <= runs <= MOST_RUNS:
+        raise UsageError(f"--runs {runs} is not between 1 and {MOST_RUNS}")
+    settings = load_settings()
+    history = _read(settings, runs, check_pool_name(pool) if pool else None)
+    if as_json:
+        print_json(history.document())
+    elif not history.runs:
+        err.print(NONE_YET, soft_wrap=True)
+    elif compare:
+        print_comparison(history)
+    else:
+        print_history(history)
+    if html and history.runs:
+        html.write_text(page(history, datetime.now(UTC)), encoding="utf-8")
+        err.print(f"Wrote {html}", soft_wrap=True)
+
+
+def _read(settings: Settings, runs: int, pool: str | None) -> History:
+    with stack.records(settings) as url:
+        if url is None:
+            return History()
+        from tasks.history import read_history  # noqa: PLC0415 # imports Prefect: 1-2 s
+
+        return asyncio.run(read_history(runs, pool))
+
+
+def print_history(history: History) -> None:
+    """Per scenario its phases, and the whole run against the goal."""
+    for way in history.scenarios:
+        rows = [_row(phase.value, known) for phase, known in history.of(way).items()]
+        total, goal = history.totals.get(way), goal_minutes(way)
+        if total:
+            rows.append({**_row("whole run", total), **_against(total, goal)})
+        cells = [{"goal": "", **row} if goal is None else row for row in rows]
+        out.print(table(way, [_ordered(row) for row in cells], numeric=("runs", "p50", "p95")))
+        out.print()
+
+
+def _row(name: str, known: Figures) -> dict[str, str]:
+    return {
+        "phase": name,
+        "runs": str(known.runs),
+        "p50": minutes(known.p50),
+        "p95": minutes(known.p95),
+    }
+
+
+def _ordered(row: dict[str, str]) -> dict[str, str]:
+    return {key: row.get(key, "") for key in ("phase", "runs", "p50", "p95", "goal")}
+
+
+def _against(total: Figures, goal: float | None) -> dict[str, str]:
+    if goal is None:
+        return {}
+    met = "[green]met[/]" if total.p50 <= goal * 60 else "[yellow]missed[/]"
+    return {"goal": f"{goal:g} min: {met}"}
+
+
+def print_comparison(history: History) -> None:
+    """Phases as rows, the ways to ready as columns: which ran, and their medians."""
+    ways = [str(way) for way in Scenario if str(way) in history.scenarios]
+    if not ways:
+        err.print("No pool has become ready yet: there is nothing to compare.", soft_wrap=True)
+        return
+    figures = {way: history.of(way) for way in ways}
+    rows = [
+        {"phase": phase.value} | {_head(way): _median(figures[way].get(phase)) for way in ways}
+        for phase in Phase
+        if any(phase in known for known in figures.values())
+    ]
+    whole = {_head(way): _median(history.totals.get(way)) for way in ways}
+    goals = {_head(way): f"{goal_minutes(way):g}:00" for way in ways}
+    counts = {_head(way): str(_runs(history, way)) for way in ways}
+    rows += [{"phase": "whole run"} | whole, {"phase": "goal"} | goals, {"phase": "runs"} | counts]
+    out.print(table("Minutes on the way to ready, p50", rows, numeric=[_head(way) for way in ways]))
+
+
+def _head(way: str) -> str:
+    """A heading of two lines where there are two words: six columns fit a terminal."""
+    return way.replace(", ", ",\n")
+
+
+def _median(known: Figures | None) -> str:
+    return minutes(known.p50) if known else "-"
+
+
+def _runs(history: History, way: str) -> int:
+    return sum(run.scenario == way for run in history.runs)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import lab_of_runs as lab
+import pytest
+from command_line import CommandLine
+from rich.console import Console
+from rich.progress import Progress
+
+from oa_vm.progress import Board
+from oa_vm.timings import print_comparison, print_history
+from vmpool.forecast import Forecast
+from vmpool.history import History
+from vmpool.model import Phase
+from vmpool.timing import Span
+
+WAYS = (lab.COLD, lab.REGISTRY, lab.FROM_IMAGE, lab.FROM_WINDOWS, lab.WARM, lab.HOT)
+HISTORY = History(tuple(lab.run(steps, 40.0) for steps in WAYS))
+
+
+def test_without_any_run_one_line_says_so_and_no_server_is_started(lone_oa_vm: CommandLine) -> None:
+    answer = lone_oa_vm("timings")
+    assert (answer.code, answer.out) == (0, "")
+    assert "No timings yet" in answer.err
+    assert list(lone_oa_vm.state_dir.iterdir()) == []
+
+
+def test_without_any_run_the_document_is_empty(lone_oa_vm: CommandLine) -> None:
+    answer = lone_oa_vm("timings", "--json", "--html", "page.html")
+    assert json.loads(answer.out) == {"scenarios": [], "runs": []}
+    assert not (lone_oa_vm.state_dir / "page.html").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--runs", "0"), ("--pool", "Bad_Name")])
+def test_one_line_says_what_is_wrong(lone_oa_vm: CommandLine, arguments: tuple[str, str]) -> None:
+    answer = lone_oa_vm("timings", *arguments)
+    assert answer.code == 2
+    assert arguments[1] in answer.trouble
+
+
+def test_the_history_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_history(HISTORY)
+    said = capsys.readouterr().out
+    assert max(len(line) for line in said.splitlines()) <= 80
+    assert said.count("whole run") == len(WAYS)
+
+
+def test_six_ways_side_by_side_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comparison(HISTORY)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    cells = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert cells["create-vm"] == ["66:40"] * 4 + ["-"] * 2
+    assert cells["start-vm"] == ["-"] * 4 + ["33:20", "-"]
+    assert cells["goal"] == ["42:00", "37:00", "15:00", "10:00", "5:00", "2:00"]
+
+
+def board(history: History) -> tuple[Board, Progress]:
+    progress = Progress(console=Console(file=StringIO(), width=80), auto_refresh=False)
+    return Board(progress, "pool-resume", Forecast(history, "pool-resume", "p1"), 1.0), progress
+
+
+def running(phase: Phase, seconds_ago: float) -> Span:
+    return Span("p1-00", phase, datetime.now(UTC) - timedelta(seconds=seconds_ago))
+
+
+def test_a_phase_that_runs_shows_its_time_beside_the_usual_one() -> None:
+    shown, progress = board(HISTORY)
+    shown.listen(running(Phase.START_VM, 0))
+    shown.tick()
+    whole, worker = progress.tasks
+    assert worker.fields["phase"] == "start-vm 0:00/33:20"
+    assert whole.visible
+    assert whole.fields["phase"] == "about 127:20 min left"
+
+
+def test_without_history_nothing_is_expected() -> None:
+    shown, progress = board(History())
+    shown.listen(running(Phase.START_VM, 0))
+    shown.tick()
+    whole, worker = progress.tasks
+    assert worker.fields["phase"] == "start-vm 0:00"
+    assert not whole.visible
+
+
+def test_the_clock_goes_on_between_two_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, progress = board(HISTORY)
+    shown.listen(running(Phase.START_VM, 0))
+    heard = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: heard + 60.0)
+    shown.tick()
+    assert progress.tasks[1].fields["phase"] in ("start-vm 1:00/33:20", "start-vm 0:59/33:20")

@@ -25,14 +25,18 @@ from tasks import (
     capacity,
     docker_image,
     guests,
+    history,
     images,
     machines,
     phase,
+    progress,
     registry,
     registry_build,
 )
+from vmpool.history import FEWEST_RUNS
 from vmpool.model import Intent, Phase, PoolState, PowerState, WindowsState
 from vmpool.plan import DOWN, UP
+from vmpool.scenario import GOAL_MINUTES
 from vmpool.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -235,6 +239,18 @@ def test_the_idempotence_page_shows_the_plan() -> None:
     said = table("idempotence.md", "power state")
     assert said.pop("does not exist") == ["create", ""]
     assert said == {state.value: [UP[state][0], DOWN[state][0]] for state in PowerState}
+
+
+def test_the_timings_page_names_every_scenario_with_its_goal() -> None:
+    said = {name: float(cells[0]) for name, cells in table("timings.md", "scenario").items()}
+    assert said == {str(way): goal for way, goal in GOAL_MINUTES.items()}
+
+
+def test_the_timings_page_gives_the_figures_that_hold() -> None:
+    text = (DOCS / "timings.md").read_text()
+    assert f"every {progress.EVERY_WALL_SECONDS:g} seconds" in text
+    assert f"the last {history.RUNS} runs" in text
+    assert f"before {FEWEST_RUNS} runs" in text
 
 
 def emitted() -> set[str]:

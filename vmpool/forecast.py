@@ -14,13 +14,11 @@ from datetime import datetime
 
 from vmpool.history import History, Run, percentile
 from vmpool.model import Phase
-from vmpool.scenario import UP_FLOWS, Scenario, classify
+from vmpool.scenario import UP_FLOWS, possible
 from vmpool.timing import Span
 
 LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
 """A worker is there when one of these is done, however short its way was."""
-FROM_CREATE = (Scenario.COLD, Scenario.REGISTRY, Scenario.IMAGE, Scenario.IMAGE_WINDOWS)
-"""Ways that begin with a new VM."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,9 @@ class Forecast:
         """
         if self._flow not in UP_FLOWS:
             return self._flow
-        known = classify(spans)
-        possible = (known,) if known else _possible(spans)
+        open_ways = possible(spans)
         went = (way for run in self._history.runs for way in run.scenarios.values())
-        return next((way for way in went if way in possible), "")
+        return next((way for way in went if way in open_ways), "")
 
     def expected_seconds(self, scenario: str, phase: Phase) -> float | None:
         """Median of a phase on that way, None without history."""
@@ -98,14 +95,6 @@ class Forecast:
         workers = [name for name in live.workers if name != self.pool] or live.workers
         found = [self.seconds_left(live.of(name), now) for name in workers]
         return max((seconds for seconds in found if seconds is not None), default=None)
-
-
-def _possible(spans: Sequence[Span]) -> Sequence[Scenario]:
-    """Ways that phases so far leave open; a pool's own phases, which come first, leave all open."""
-    begun = {span.phase for span in spans}
-    if begun & {Phase.CREATE_NETWORK, Phase.CREATE_VM, Phase.FIND_CAPACITY}:
-        return FROM_CREATE
-    return (Scenario.WARM,) if Phase.START_VM in begun else (Scenario.HOT,)
 
 
 def _left(runs: Iterable[Run]) -> dict[tuple[str, Phase], Left]:

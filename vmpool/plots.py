@@ -14,7 +14,7 @@ from vmpool.timing import minutes
 
 WIDTH, LEFT, RIGHT = 860, 150, 120
 """Pixels: the picture, the space for names, the space for figures."""
-ROW, BAR, TOP = 26, 14, 26
+ROW, BAR, TOP = 26, 14, 38
 """Pixels: a row, its bar, the space for the axis."""
 LINE_HEIGHT, LINE_TOP = 190, 24
 """Pixels of the picture of runs, and of the space above it."""
@@ -41,7 +41,7 @@ def phase_bars(phases: Mapping[Phase, Figures], total: Figures | None, goal: flo
     if goal:
         x = _x(goal * 60, longest)
         body.append(f'<line class="goal" x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height}"/>')
-        body.append(_text(x, 10, f"goal {goal:g}", "goal-text", "middle"))
+        body.append(_text(x, 12, f"goal {goal:g}", "goal-text", "middle"))
     return _svg(height, body)
 
 
@@ -114,7 +114,7 @@ def _across(longest: float, height: int) -> list[str]:
     for mark in _marks(longest):
         x = _x(mark * 60, longest)
         drawn.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height}"/>')
-        drawn.append(_text(x, TOP - 12 + 2, f"{mark:g}", "axis-text", "middle"))
+        drawn.append(_text(x, TOP - 10, f"{mark:g}", "axis-text", "middle"))
     return drawn
 
 

@@ -46,6 +46,11 @@ GOAL_MINUTES: dict[Scenario, float] = {
 """What the seed states for the whole way: 42 and 37 are today's figures by hand, the rest goals."""
 
 
+FROM_BARE = (Scenario.COLD, Scenario.REGISTRY)
+FROM_IMAGE = (Scenario.IMAGE, Scenario.IMAGE_WINDOWS)
+"""Ways that begin with a new VM."""
+
+
 def image_note(name: str, *, has_windows: bool) -> str:
     """What `create-vm` notes of the golden image that it took."""
     windows = f" {WINDOWS_NOTE}" if has_windows else ""
@@ -82,6 +87,36 @@ def _created(source: str, pulled: str, *, has_image: bool) -> Scenario:
     if not has_image:
         return Scenario.COLD
     return Scenario.IMAGE_WINDOWS if source.endswith(WINDOWS_NOTE) else Scenario.IMAGE
+
+
+def possible(spans: Iterable[Span]) -> tuple[Scenario, ...]:
+    """Ways that a worker's phases so far leave open.
+
+    Args:
+        spans: its phases in a run, those that run among them; or the pool's own, which come first.
+    """
+    seen = tuple(spans)
+    begun = {span.phase for span in seen}
+    if not begun & {Phase.FIND_CAPACITY, Phase.CREATE_NETWORK, Phase.CREATE_VM}:
+        return (Scenario.WARM,) if Phase.START_VM in begun else (Scenario.HOT,)
+    did = {span.phase: span.detail for span in seen if span.ended and not span.error}
+    found: tuple[Scenario, ...] = FROM_BARE + FROM_IMAGE
+    pulled = did.get(Phase.PULL_IMAGE)
+    if pulled is not None and pulled.startswith(REGISTRY_NOTE):
+        return (Scenario.REGISTRY,)
+    if pulled is not None:
+        found = FROM_IMAGE if pulled == THERE_NOTE else (Scenario.COLD,)
+    source = did.get(Phase.CREATE_VM)
+    if source is not None and len(found) > 1:
+        found = tuple(way for way in found if way in _from(source))
+    return found
+
+
+def _from(source: str) -> tuple[Scenario, ...]:
+    """Ways of a new VM by what its disk was made from; an image may prove too old to spare them."""
+    if not source.startswith(IMAGE_NOTE):
+        return FROM_BARE
+    return (FROM_IMAGE[source.endswith(WINDOWS_NOTE)],)
 
 
 def scenarios(flow: str, pool: str, spans: Sequence[Span]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import lab_of_runs as lab
 import pytest
 from prefect import get_client
-from prefect.artifacts import acreate_table_artifact
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from world import Run, World
 
@@ -16,6 +16,7 @@ from flows.pool_create import pool_create
 from flows.pool_pause import pool_pause
 from flows.pool_resume import pool_resume
 from tasks.history import RUNS, read_history
+from vmpool import history
 from vmpool.history import stored
 from vmpool.model import Phase
 from vmpool.timing import OVER
@@ -27,6 +28,14 @@ def runs(shared_world: World) -> list[Run]:
     return [shared_world.run_now(flow) for flow in (pool_create, pool_pause, pool_resume)]
 
 
+async def keep(run: history.Run, key: str, times: int) -> None:
+    """Write a run down as if it had ended so many times."""
+    table = ArtifactCreate(key=key, type="table", data=json.dumps(stored(run)))
+    async with get_client() as client:
+        for _ in range(times):
+            await client.create_artifact(table)
+
+
 async def artifacts(key: str, run: Run) -> list[Any]:
     async with get_client() as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
@@ -36,9 +45,9 @@ async def artifacts(key: str, run: Run) -> list[Any]:
 
 @pytest.mark.usefixtures("runs")
 async def test_runs_are_read_back_newest_first_with_their_ways(shared_world: World) -> None:
-    history = await read_history(pool=shared_world.pool)
-    assert [run.scenario for run in history.runs] == ["warm", "pool-pause", "cold"]
-    assert all(run.is_whole for run in history.runs)
+    found = await read_history(pool=shared_world.pool)
+    assert [run.scenario for run in found.runs] == ["warm", "pool-pause", "cold"]
+    assert all(run.is_whole for run in found.runs)
 
 
 async def test_a_run_read_back_took_what_it_took(runs: list[Run], shared_world: World) -> None:
@@ -52,8 +61,7 @@ async def test_a_run_read_back_took_what_it_took(runs: list[Run], shared_world: 
 
 async def test_more_than_a_page_is_read() -> None:
     """Fifty come at once."""
-    for _ in range(52):
-        await acreate_table_artifact(stored(lab.run(lab.HOT)), key="many-timings")
+    await keep(lab.run(lab.HOT), "many-timings", 52)
     assert len((await read_history(60, "many")).runs) == 52
     assert len((await read_history(51, "many")).runs) == 51
 
@@ -70,9 +78,7 @@ async def test_a_run_leaves_one_progress_artifact_that_ends_at_hundred(
 async def test_what_took_longer_than_before_is_marked_in_the_table(shared_world: World) -> None:
     """The last fifty pauses took no time at all."""
     steps = [(Phase.POWER_OFF_WINDOWS, "", 0.001), (Phase.DEALLOCATE_VM, "", 0.001)]
-    for _ in range(RUNS):
-        quick = stored(lab.run(steps, flow="pool-pause"))
-        await acreate_table_artifact(quick, key="quick-timings")
+    await keep(lab.run(steps, flow="pool-pause"), "quick-timings", RUNS)
     run = await shared_world.run(pool_pause)
     (table,) = await artifacts(f"{shared_world.pool}-timings", run)
     outcomes = {row["phase"]: row["outcome"] for row in json.loads(table.data)}

@@ -5,23 +5,41 @@ from dataclasses import replace
 import lab_of_runs as lab
 import pytest
 
-from vmpool.scenario import GOAL_MINUTES, Scenario, classify, goal_minutes, scenarios
+from vmpool.scenario import GOAL_MINUTES, Scenario, classify, goal_minutes, possible, scenarios
+
+WAYS = {
+    Scenario.COLD: lab.COLD,
+    Scenario.REGISTRY: lab.REGISTRY,
+    Scenario.IMAGE: lab.FROM_IMAGE,
+    Scenario.IMAGE_WINDOWS: lab.FROM_WINDOWS,
+    Scenario.WARM: lab.WARM,
+    Scenario.HOT: lab.HOT,
+}
 
 
-@pytest.mark.parametrize(
-    ("steps", "expected"),
-    [
-        (lab.COLD, Scenario.COLD),
-        (lab.REGISTRY, Scenario.REGISTRY),
-        (lab.FROM_IMAGE, Scenario.IMAGE),
-        (lab.FROM_WINDOWS, Scenario.IMAGE_WINDOWS),
-        (lab.WARM, Scenario.WARM),
-        (lab.HOT, Scenario.HOT),
-    ],
-    ids=lambda it: str(it) if isinstance(it, Scenario) else "",
-)
-def test_phases_tell_which_way_a_worker_went(steps: list[lab.Step], expected: Scenario) -> None:
+@pytest.mark.parametrize(("expected", "steps"), WAYS.items(), ids=str)
+def test_phases_tell_which_way_a_worker_went(expected: Scenario, steps: list[lab.Step]) -> None:
     assert classify(lab.spans(steps)) is expected
+
+
+@pytest.mark.parametrize(("expected", "steps"), WAYS.items(), ids=str)
+def test_what_is_possible_narrows_to_the_way_it_is(
+    expected: Scenario, steps: list[lab.Step]
+) -> None:
+    spans = lab.spans(steps)
+    before: set[Scenario] = set(Scenario)
+    for ended in range(len(spans)):
+        running = replace(spans[ended], ended=None, detail="")
+        now = set(possible([*spans[:ended], running]))
+        assert expected in now <= before
+        before = now
+    assert possible(spans) == (expected,)
+
+
+def test_a_disk_tells_of_its_image_before_docker_has_looked() -> None:
+    spans = lab.spans(lab.FROM_WINDOWS)
+    assert possible(spans[:1]) == (Scenario.IMAGE_WINDOWS,)
+    assert possible(lab.spans(lab.COLD)[:1]) == (Scenario.COLD, Scenario.REGISTRY)
 
 
 def test_a_worker_that_was_ready_already_went_no_way() -> None:

@@ -1,72 +1,21 @@
-"""`oa-vm`: the commands, and the one place where errors become a line and an exit code."""
+"""`oa-vm`: where the program starts. Light: whoever opens a shell waits for the hook."""
 
 from __future__ import annotations
 
 import sys
 
-import typer
-from rich.text import Text
-
-from local_azure.control import LocalAzureError
-from oa_vm import image, inside, local, pool, service, timings
-from oa_vm.output import FAILED, UNKNOWN, err, exit_code
-from oa_vm.watch import ServerLostError, end_at_once
-from vmpool.errors import VmPoolError
-
-app = typer.Typer(
-    name="oa-vm",
-    help="Pools of Windows Agent Arena VMs: ready quickly, paused cheaply, never forgotten.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
-    pool.pool_create,
-    pool.pool_resume,
-    pool.pool_pause,
-    pool.pool_status,
-    pool.pool_extend,
-    pool.pool_cleanup,
-    inside.pool_tunnel,
-    inside.pool_vnc,
-    inside.pool_logs,
-    inside.pool_ssh,
-    inside.pool_exec,
-    image.image_create,
-    image.image_list,
-    image.image_delete,
-    image.image_refresh,
-    image.image_push,
-    image.image_pull,
-    timings.timings,
-    service.up,
-    service.down,
-    service.demo,
-    service.doctor,
-):
-    app.command(command.__name__.replace("_", "-"))(command)
-app.add_typer(local.app, name="local")
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+HOOK = ["resources", "--hook"]
 
 
 def main() -> None:
-    """Run the command line; a known error is one line and its exit code, never a traceback."""
-    try:
-        app()
-    except ServerLostError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
-        end_at_once(FAILED)
-    except VmPoolError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
-        sys.exit(exit_code(error))
-    except (LocalAzureError, OSError) as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
-        sys.exit(UNKNOWN if isinstance(error, LocalAzureError) else FAILED)
-    except KeyboardInterrupt:
-        err.print("oa-vm: interrupted; what runs keeps its auto-pause")
-        sys.exit(INTERRUPTED)
+    """Run the command line; the start-up hook does without loading the other commands."""
+    if sys.argv[1:] == HOOK:
+        from oa_vm.hook import run_hook  # noqa: PLC0415 # not for the other commands
+
+        run_hook()
+    from oa_vm.commands import run  # noqa: PLC0415 # half a second that the hook does not need
+
+    run()
 
 
 if __name__ == "__main__":

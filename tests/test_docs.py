@@ -19,7 +19,7 @@ from prefect.cli import _app as prefect_cli
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 import vmpool.tags
-from oa_vm.main import app
+from oa_vm.commands import app
 from oa_vm.output import FAILED, UNKNOWN, USAGE
 from tasks import (
     capacity,

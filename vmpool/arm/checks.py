@@ -33,9 +33,25 @@ IN_SUBSCRIPTION = (
     "Microsoft.Compute/locations/DiskOperations/read",
     "Microsoft.Compute/locations/capsOperations/read",
     "Microsoft.Network/locations/operations/read",
+    *(
+        f"Microsoft.Compute/{kind}/read"
+        for kind in ("disks", "images", "galleries/images/versions")
+    ),
+    *(
+        f"Microsoft.Network/{kind}/read"
+        for kind in (
+            "networkInterfaces",
+            "publicIPAddresses",
+            "networkSecurityGroups",
+            "virtualNetworks",
+        )
+    ),
+    "Microsoft.ContainerRegistry/registries/read",
+    "Microsoft.Resources/subscriptions/resources/read",
 )
-"""What we do that no resource group holds: the status list, sizes, quota, and asking how far an
-operation is: its address is below the location, not below the resource."""
+"""What we do that no resource group holds: the status list, sizes, quota, asking how far an
+operation is (its address is below the location, not below the resource), and the lists of
+`oa-vm resources`, which misses no resource group."""
 IN_GROUP = (
     *(
         f"Microsoft.Compute/virtualMachines/{verb}"

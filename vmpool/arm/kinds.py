@@ -15,6 +15,7 @@ ADDRESS = "Microsoft.Network/publicIPAddresses"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 NETWORK = "Microsoft.Network/virtualNetworks"
 IMAGE = "Microsoft.Compute/images"
+GALLERY_VERSION = "Microsoft.Compute/galleries/images/versions"
 REGISTRY = "Microsoft.ContainerRegistry/registries"
 GALLERY = "Microsoft.Compute/galleries"
 

@@ -35,7 +35,8 @@ def list_workers(cloud: Cloud, pool: str | None = None) -> tuple[Worker, ...]:
         VmPoolError: Azure could not be asked; never an empty answer instead.
     """
     vms, statuses, addresses = at_once(_worker_lists(cloud))
-    return _workers(vms, statuses, addresses, pool)
+    ours = [vm for vm in vms if (pool_of(vm) == pool if pool else pool_of(vm))]
+    return workers_from(ours, statuses, addresses)
 
 
 def observe(cloud: Cloud, pool: str) -> Observed:
@@ -56,8 +57,8 @@ def observe(cloud: Cloud, pool: str) -> Observed:
     return Observed(
         pool=pool,
         at=cloud.clock.now(),
-        workers=_workers(vms, statuses, addresses, pool),
-        leftovers=tuple(_leftover(kind, item) for kind, item in parts if _pool_of(item) == pool),
+        workers=workers_from([vm for vm in vms if pool_of(vm) == pool], statuses, addresses),
+        leftovers=tuple(leftover_from(kind, item) for kind, item in parts if pool_of(item) == pool),
     )
 
 
@@ -75,13 +76,19 @@ def _list_group(cloud: Cloud, kind: str) -> list[Json]:
     return list_all(cloud, f"{group_id(cloud)}/providers/{kind}", API[kind])
 
 
-def _workers(
-    vms: list[Json], statuses: list[Json], addresses: list[Json], pool: str | None
+def workers_from(
+    vms: list[Json], statuses: list[Json], addresses: list[Json]
 ) -> tuple[Worker, ...]:
+    """Workers by name, from Azure's documents.
+
+    Args:
+        vms: those that are wanted.
+        statuses: the status list, of these and of any others.
+        addresses: public addresses, likewise.
+    """
     seen = {item["id"].lower(): item for item in statuses}
     ips = {nic: ip for item in addresses for nic, ip in _assigned(item)}
-    ours = [vm for vm in vms if (_pool_of(vm) == pool if pool else _pool_of(vm))]
-    return tuple(_worker(vm, seen, ips) for vm in sorted(ours, key=lambda vm: str(vm["name"])))
+    return tuple(_worker(vm, seen, ips) for vm in sorted(vms, key=lambda vm: str(vm["name"])))
 
 
 def _worker(vm: Json, seen: Mapping[str, Json], ips: Mapping[str, str]) -> Worker:
@@ -97,7 +104,7 @@ def _worker(vm: Json, seen: Mapping[str, Json], ips: Mapping[str, str]) -> Worke
         name=str(vm["name"]),
         vm_id=str(properties.get("vmId", "")),
         resource_id=str(vm["id"]),
-        place=Place(str(properties.get("hardwareProfile", {}).get("vmSize", "")), _region(vm)),
+        place=Place(str(properties.get("hardwareProfile", {}).get("vmSize", "")), region_of(vm)),
         power_state=power,
         provisioning_state=state,
         tags=tags.decode(vm.get("tags")),
@@ -138,13 +145,14 @@ def _assigned(address: Json) -> list[tuple[str, str]]:
     return [(nic, ip)] if nic and ip else []
 
 
-def _leftover(kind: str, item: Json) -> Leftover:
-    found = _tags(item)
+def leftover_from(kind: str, item: Json) -> Leftover:
+    """A part of a pool, from Azure's document."""
+    found = tags_of(item)
     return Leftover(
         resource_id=str(item["id"]),
         type=kind,
         name=str(item["name"]),
-        region=_region(item),
+        region=region_of(item),
         pool=found.get(tags.POOL, ""),
         pool_id=found.get(tags.POOL_ID, ""),
         worker=found.get(tags.WORKER, ""),
@@ -156,14 +164,16 @@ def _leftover(kind: str, item: Json) -> Leftover:
     )
 
 
-def _tags(item: Json) -> dict[str, str]:
+def tags_of(item: Json) -> dict[str, str]:
     """Tags by name in lower case: Azure compares names without case."""
     return {key.lower(): str(value) for key, value in (item.get("tags") or {}).items()}
 
 
-def _pool_of(item: Json) -> str:
-    return _tags(item).get(tags.POOL, "")
+def pool_of(item: Json) -> str:
+    """The pool that a document's tags name, "" if none."""
+    return tags_of(item).get(tags.POOL, "")
 
 
-def _region(item: Json) -> str:
+def region_of(item: Json) -> str:
+    """Its region in Azure's short spelling."""
     return str(item.get("location", "")).replace(" ", "").lower()

@@ -18,6 +18,7 @@ from vmpool.arm.kinds import (
     ADDRESS,
     API,
     DISK,
+    GALLERY,
     GALLERY_VERSION,
     IMAGE,
     PARTS,
@@ -33,7 +34,6 @@ from vmpool.money import RETAIL
 from vmpool.pricing import HOURS_PER_MONTH, Rates
 
 RESOURCES_API = "2021-04-01"
-VERSIONS_API = "2024-03-03"
 OUR_PREFIX = "waa-"
 """What every tag name of ours begins with."""
 BILLED_PARTS = (DISK, ADDRESS)
@@ -147,7 +147,7 @@ def _rate(cloud: Cloud, item: Json, rates: Rates) -> tuple[float | None, bool]:
     if kind == IMAGE.lower():
         return _per_hour(rates, _image_gb(item)), False
     if kind == GALLERY_VERSION.lower():
-        return _per_hour(rates, _version_gb(get(cloud, str(item["id"]), VERSIONS_API))), False
+        return _per_hour(rates, _version_gb(get(cloud, str(item["id"]), API[GALLERY]))), False
     return (0.0 if kind.endswith(FREE) else None), True
 
 

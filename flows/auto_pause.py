@@ -1,4 +1,4 @@
-"""auto-pause: pauses every pool whose time is up, on the cloud's clock. Runs on a schedule."""
+"""auto-pause: pauses every pool whose time is up, and warns before. Runs on a schedule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.pool_pause import pool_pause
-from tasks.survey import list_due_pools
+from tasks.guarding import look_after_pools
 from vmpool.errors import LockedError, VmPoolError
 
 
@@ -25,7 +25,7 @@ async def auto_pause() -> list[str]:
     Raises:
         VmPoolError: at least one due pool is not paused; the message names them.
     """
-    due = await list_due_pools()
+    due = await look_after_pools()
     ended = await asyncio.gather(
         *(pool_pause(pool, only_if_due=True) for pool in due), return_exceptions=True
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import flow
 
+from tasks import server_guard
 from tasks.marks import extend_timer
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude
@@ -37,4 +38,6 @@ async def pool_extend(pool: str | None = None, hours: float = 1.0) -> dict[str, 
         ended = await asyncio.gather(*writes, return_exceptions=True)
         for failure in (item for item in ended if isinstance(item, BaseException)):
             raise failure
+        extended = await look(session)
+        await server_guard.move(extended, lifetime.auto_pause_at(extended) or due)
         return await conclude("extended")

@@ -12,6 +12,7 @@ from oa_vm.output import ask_to_delete, err, out, print_json
 from oa_vm.run import run_flow
 from oa_vm.views import print_plan, print_status
 from vmpool.errors import NotFoundError
+from vmpool.idle import IdleRules
 from vmpool.imaging import AUTO
 from vmpool.model import Observed, PoolSpec
 from vmpool.plan import (
@@ -147,10 +148,24 @@ def pool_extend(
     print_status(run_flow(settings, "pool-extend", parameters), as_json=as_json)
 
 
+def pool_keep(
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="End the exemption with --no-keep.")
+    ] = True,
+    pool: Pool = None,
+    as_json: Json = False,
+) -> None:
+    """Exempt a pool from being deleted after lying paused for two weeks."""
+    settings = load_settings(pool=pool)
+    _existing(settings)
+    parameters = {"pool": settings.pool, "keep": keep}
+    print_status(run_flow(settings, "pool-keep", parameters), as_json=as_json)
+
+
 def pool_status(pool: Pool = None, as_json: Json = False) -> None:
     """Show what a pool is now; asks Azure directly, Prefect need not run."""
     settings = load_settings(pool=pool)
-    _print_guarded(settings, document(_observe(settings)), as_json=as_json)
+    _print_guarded(settings, document(_observe(settings), IdleRules.of(settings)), as_json=as_json)
 
 
 def _print_guarded(settings: Settings, status: dict[str, Any], *, as_json: bool) -> None:

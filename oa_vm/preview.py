@@ -9,12 +9,17 @@ from vmpool.arm import capacity, tagging
 from vmpool.arm.clients import connect
 from vmpool.arm.images import list_images
 from vmpool.arm.machines import observe
+from vmpool.arm.observing import observe_all
+from vmpool.arm.strays import list_marked
 from vmpool.arm.survey import survey_images
+from vmpool.idle import IdleRules, judge
 from vmpool.imaging import from_image, image_in
 from vmpool.model import Observed, Place, PoolSpec
+from vmpool.orphans import judge_all
 from vmpool.placement import assign_places, rank_places
 from vmpool.plan import Action, Verb
 from vmpool.settings import Settings
+from vmpool.sweep import sweep_document
 
 
 def observe_pool(settings: Settings) -> Observed:
@@ -30,6 +35,16 @@ def list_our_images(settings: Settings) -> dict[str, Any]:
 def with_image(settings: Settings, spec: PoolSpec, image: str) -> PoolSpec:
     """The wish, made from the golden image that `--image` means."""
     return from_image(spec, list_images(connect(settings)), image)
+
+
+def preview_sweep(settings: Settings) -> dict[str, Any]:
+    """What `idle-cleanup` would do now."""
+    cloud = connect(settings)
+    pools = observe_all(cloud)
+    rules = IdleRules.of(settings)
+    judged = [judge(observed, observed.at, rules) for observed in pools]
+    workers, parts = list_marked(cloud)
+    return sweep_document(judged, judge_all(parts, workers, cloud.clock.now()))
 
 
 def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) -> dict[str, str]:

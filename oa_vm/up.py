@@ -90,6 +90,7 @@ class _Up:
         from deployments.work_pool import ensure_work_pool  # noqa: PLC0415 # same
 
         asyncio.run(ensure_work_pool())
+        self._ensure_notifications()
         self._close_runs("its Prefect worker was killed")
         deploy = self._start_deploy(url)
         try:
@@ -101,6 +102,11 @@ class _Up:
         found = stack.local_status(self._settings)
         if found and self._settings.cloud is CloudKind.LOCAL and not self._end.is_made():
             asyncio.run(fit_to_speed(found.speed))
+
+    def _ensure_notifications(self) -> None:
+        from deployments.notifications import ensure_notifications  # noqa: PLC0415 # as above
+
+        asyncio.run(ensure_notifications(self._settings.notification_block))
 
     def _close_runs(self, reason: str) -> None:
         """Only on a server of ours: on another one, other Prefect workers may serve the pool."""

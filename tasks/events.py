@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect.events import emit_event
+from prefect.events import Event, Resource, emit_event
+from prefect.events.clients import get_events_client
 from prefect.logging import get_run_logger
 
 from vmpool.timing import INTERRUPTED, Listener, Span, minutes
+
+DELIVERY_TRIES = 2
+"""Connections to the Prefect server that are tried; the schedule comes again soon."""
 
 
 def pool_resource(pool: str) -> dict[str, str]:
@@ -25,6 +29,22 @@ def pool_resource(pool: str) -> dict[str, str]:
 def emit_pool_event(pool: str, what: str, payload: dict[str, Any]) -> None:
     """`waa.pool.<what>`, for example `waa.pool.resumed`."""
     emit_event(f"waa.pool.{what}", resource=pool_resource(pool), payload=payload)
+
+
+async def deliver_pool_event(pool: str, what: str, payload: dict[str, Any]) -> bool:
+    """Like `emit_pool_event`, but waits for the Prefect server to take it.
+
+    Returns:
+        Whether it did: only then may it be noted that somebody was told.
+    """
+    event = Event(event=f"waa.pool.{what}", resource=Resource(pool_resource(pool)), payload=payload)
+    try:
+        async with get_events_client(DELIVERY_TRIES, checkpoint_every=1) as client:
+            await client.emit(event)
+    except Exception as error:  # noqa: BLE001 # whatever it was, nobody was told
+        get_run_logger().warning("Event %s of pool %s was not delivered: %s", what, pool, error)
+        return False
+    return True
 
 
 def emit_image_event(what: str, payload: dict[str, Any]) -> None:

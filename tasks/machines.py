@@ -10,7 +10,7 @@ from datetime import datetime
 
 import anyio
 
-from tasks import ledgers, marks
+from tasks import ledgers, marks, server_guard
 from tasks.phase import phase_task
 from tasks.session import Session, current
 from vmpool import lifetime, naming, tags
@@ -99,6 +99,7 @@ async def create_vm(
     """
     session = current()
     bare = await session.call(_create_request, session, worker, place, nic_id, auto_pause_hours)
+    session.regions[worker] = place.region
     written = bare.tags | await _opened_books(worker, place)
     request = replace(bare, image_id=image.resource_id if image else "", tags=written)
     if image:
@@ -106,8 +107,10 @@ async def create_vm(
         session.recorder.note(worker, Phase.CREATE_VM, note)
     operation = await session.commit(machines.begin_create, session.cloud, request)
     watch = asyncio.ensure_future(ledgers.watch_power_on(worker))
+    due = tags.parse_time(written[tags.AUTO_PAUSE_AT]) or session.clock.now()
     try:
-        await finish(session, operation)
+        async with server_guard.arming(worker, place.region, due):
+            await finish(session, operation)
     finally:
         watch.cancel()
     await marks.note(worker)
@@ -177,7 +180,9 @@ async def start_vm(worker: str, auto_pause_hours: float) -> None:
     before = ledgers.starting(worker)
     await marks.mark(worker, Intent.RESUME, auto_pause_hours=auto_pause_hours)
     operation = await session.commit(machines.begin_start, session.cloud, worker)
-    await finish(session, operation)
+    due = lifetime.deadline(session.clock.now(), auto_pause_hours)
+    async with server_guard.arming(worker, session.regions[worker], due):
+        await finish(session, operation)
     ledgers.started(worker, before)
 
 
@@ -193,6 +198,7 @@ async def deallocate_vm(worker: str) -> None:
     await finish(session, operation)
     ledgers.deallocated(worker)
     await marks.note(worker)
+    await server_guard.disarm(worker)
 
 
 @phase_task(Phase.DELETE_WORKER)
@@ -219,6 +225,8 @@ async def delete_worker(worker: str) -> None:
         operation = await session.commit(machines.begin_delete, session.cloud, worker)
         await finish(session, operation)
         _, ended = session.cloud.operation_times.of(found.resource_id)
+        timer = found.tags.guards.server if found.tags else None
+        await server_guard.disarm_gone(worker, timer)
         observed = await session.observed_now()
     await session.call(network.delete_parts, session.cloud, _ours(session, observed, worker))
     if found or _ours(session, before, worker):

@@ -15,6 +15,7 @@ from tasks.reconcile import Outcome
 from tasks.session import current
 from vmpool.arm.survey import survey_images
 from vmpool.errors import CapacityError, CloudUnreachableError, PermanentError, VmPoolError
+from vmpool.idle import IdleRules
 from vmpool.model import PoolState, PowerState
 from vmpool.status import document, pool_state
 
@@ -22,7 +23,7 @@ from vmpool.status import document, pool_state
 async def conclude(event: str) -> dict[str, Any]:
     """Read the pool back, emit `waa.pool.<event>` and return the status."""
     observed = await look(current())
-    status = document(observed)
+    status = document(observed, IdleRules.of(current().settings))
     emit_pool_event(observed.pool, event, status)
     return status
 
@@ -95,7 +96,9 @@ async def conclude_down(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             f"pool {observed.pool} is not paused: {said}: again with oa-vm pool-pause --pool "
             f"{observed.pool}"
         )
-    status = document(observed) | {"receipt": await pause_receipt(observed)}
+    status = document(observed, IdleRules.of(current().settings)) | {
+        "receipt": await pause_receipt(observed)
+    }
     emit_pool_event(observed.pool, "paused", status)
     return status
 
@@ -110,7 +113,7 @@ async def conclude_each(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     if failed:
         said = "; ".join(f"{outcome.worker}: {outcome.failure}" for outcome in failed)
         raise _verdict(said, failed)
-    return document(await look(current()))
+    return document(await look(current()), IdleRules.of(current().settings))
 
 
 async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -128,7 +131,7 @@ async def conclude_gone(outcomes: Sequence[Outcome]) -> dict[str, Any]:
                 "; "
             )
         )
-    status = document(observed)
+    status = document(observed, IdleRules.of(current().settings))
     status["cost"] = current().final_cost or status["cost"]
     emit_pool_event(observed.pool, "deleted", status)
     return status

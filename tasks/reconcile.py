@@ -14,9 +14,10 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks import docker_image, guests, machines, marks
+from tasks import docker_image, guests, machines, marks, server_guard
 from tasks.capacity import find_capacity, remember_failure
 from tasks.session import current
+from vmpool import lifetime
 from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
 from vmpool.guest.keys import new_host_key
 from vmpool.imaging import image_in
@@ -124,7 +125,8 @@ async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> N
     else:
         await marks.mark(worker, auto_pause_hours=spec.auto_pause_hours)
         await machines.admit_caller(worker)
-        await inside(worker)
+        due = lifetime.deadline(current().clock.now(), spec.auto_pause_hours)
+        await _together(server_guard.rearm(worker, due), inside(worker))
     await marks.mark(worker, Intent.READY, windows=WindowsState.READY)
 
 
@@ -242,6 +244,8 @@ async def bring_down(action: Action) -> Outcome:
             await _power_off(worker)
         if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):
             await machines.deallocate_vm(worker)
+        elif action.verb is Verb.NOTHING:
+            await server_guard.disarm(worker)
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
         _log_failure(f"{worker} is not paused", error)
         return Outcome(worker, error, cleaned=False)

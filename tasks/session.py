@@ -71,6 +71,7 @@ class Session:
         tunnels: open tunnels by worker.
         offer: what the container registry has of our image, once it was asked.
         turns: turns at managed images.
+        timers: operation ids of timers that this operation set on Azure's side, by worker.
         booted: workers whose Windows was, or may have been, started in this operation.
         ledgers: what each worker has cost, see `tasks.ledgers`.
         spent: what deleted workers of the pool cost, once one is deleted.
@@ -94,6 +95,7 @@ class Session:
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
     offer: asyncio.Future[Any] | None = None
     turns: Turns = field(default_factory=Turns)
+    timers: dict[str, list[str]] = field(default_factory=dict)
     booted: set[str] = field(default_factory=set)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     spent: Spent | None = None

@@ -13,13 +13,14 @@ from prefect.logging import get_run_logger
 
 from tasks.credentials import load_credential
 from tasks.phase import is_worth_retrying
-from vmpool import lifetime, tags
+from vmpool import tags
 from vmpool.arm.clients import Cloud, connect
-from vmpool.arm.machines import list_workers, observe
+from vmpool.arm.machines import observe
 from vmpool.arm.survey import survey_images
 from vmpool.arm.tagging import merge_tags
 from vmpool.cost import ledger_now, unnoted
 from vmpool.errors import VmPoolError
+from vmpool.idle import IdleRules
 from vmpool.model import Observed, Worker
 from vmpool.settings import check_pool_name, load_settings
 from vmpool.status import document
@@ -41,7 +42,8 @@ async def ask_status(pool: str | None) -> dict[str, Any]:
     settings = load_settings()
     name = check_pool_name(pool or settings.pool)
     cloud = connect(settings, await load_credential(settings))
-    return document(await anyio.to_thread.run_sync(observe, cloud, name))
+    observed = await anyio.to_thread.run_sync(observe, cloud, name)
+    return document(observed, IdleRules.of(settings))
 
 
 @task(
@@ -59,33 +61,7 @@ async def ask_images() -> dict[str, Any]:
     return await anyio.to_thread.run_sync(survey_images, cloud)
 
 
-@task(
-    name="list-due-pools",
-    cache_policy=NO_CACHE,
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAY_SECONDS,
-    retry_condition_fn=is_worth_retrying,
-)
-async def list_due_pools() -> list[str]:
-    """Pools whose auto-pause is due, by one status list of all. Not cached: time passes."""
-    settings = load_settings()
-    cloud = connect(settings, await load_credential(settings))
-    return await anyio.to_thread.run_sync(_due, cloud)
-
-
-def _due(cloud: Cloud) -> list[str]:
-    workers = list_workers(cloud)
-    now = cloud.clock.now()
-    _note_changes(cloud, workers, now)
-    pools = sorted({worker.tags.pool for worker in workers if worker.tags})
-    seen = (
-        Observed(pool, now, tuple(w for w in workers if w.tags and w.tags.pool == pool))
-        for pool in pools
-    )
-    return [observed.pool for observed in seen if lifetime.is_due(observed, now)]
-
-
-def _note_changes(cloud: Cloud, workers: Sequence[Worker], now: datetime) -> None:
+def note_changes(cloud: Cloud, workers: Sequence[Worker], now: datetime) -> None:
     """Bring ledgers up to what somebody else did to VMs: so nothing is seen later than this runs.
 
     While an operation is under way it notes the same itself; whoever writes last is right as well.

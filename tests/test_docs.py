@@ -259,7 +259,7 @@ def emitted() -> set[str]:
         file.read_text() for folder in ("tasks", "flows") for file in (ROOT / folder).glob("*.py")
     )
     of_pool = re.findall(r"(?:conclude|conclude_up)\(\s*\"(\w+)\"", source)
-    of_pool += re.findall(r"emit_pool_event\([\w.]+, \"(\w+)\"", source)
+    of_pool += re.findall(r"(?:emit|deliver)_pool_event\([\w.]+, \"(\w+)\"", source)
     of_images = re.findall(r"image_status\(\"(\w+)\"\)", source)
     names = {f"waa.pool.{name}" for name in of_pool} | {f"waa.image.{name}" for name in of_images}
     return names | {"waa.phase.completed", "waa.phase.failed"}

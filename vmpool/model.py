@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from vmpool.golden import Image
+from vmpool.guards import Guards
 from vmpool.money import Ledger, Prices, Spent
 
 
@@ -181,6 +182,7 @@ class WorkerTags:
         ready_at: when the worker was last seen ready (cloud time).
         prices: what it costs, saved at its launch; None if that is not known.
         ledger: what it has cost, as last written; None if that is not known.
+        guards: leases, timers on the server, warnings.
     """
 
     pool: str
@@ -194,6 +196,7 @@ class WorkerTags:
     ready_at: datetime | None = None
     prices: Prices | None = None
     ledger: Ledger | None = None
+    guards: Guards = field(default_factory=Guards)
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ class Leftover:
         created_at: since when it is billed, None if that is not known.
         prices: what it costs, None if its tags don't say.
         spent: on a pool's network: what deleted workers cost, None if nothing is noted.
+        orphan_since: when it was first seen without an owner, None if it never was.
     """
 
     resource_id: str
@@ -265,6 +269,7 @@ class Leftover:
     created_at: datetime | None = None
     prices: Prices | None = None
     spent: Spent | None = None
+    orphan_since: datetime | None = None
 
 
 @dataclass(frozen=True)

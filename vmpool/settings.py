@@ -55,6 +55,15 @@ class CloudKind(StrEnum):
     AZURE = "azure"
 
 
+class ServerDeadline(StrEnum):
+    """Which of Azure's own timers is set at a pool's deadline."""
+
+    AUTO = "auto"
+    COMPUTE_SCHEDULE = "computeschedule"
+    DEV_TEST_LAB = "devtestlab"
+    OFF = "off"
+
+
 class Settings(BaseSettings):
     """Everything that can be set, with meaning, unit and the reason of each default."""
 
@@ -100,6 +109,35 @@ class Settings(BaseSettings):
     )
     auto_pause_hours: float = Field(
         2.0, gt=0, le=MAX_HOURS, description="Hours from create or resume until auto-pause."
+    )
+    lease_minutes: float = Field(
+        15.0, ge=1, le=120, description="Cloud minutes that a lease of a running eval reaches."
+    )
+    lease_max_hours: float = Field(
+        12.0, gt=0, le=MAX_HOURS, description="Cloud hours after which no lease keeps a pool up."
+    )
+    server_deadline: ServerDeadline = Field(
+        ServerDeadline.AUTO,
+        description="Who deallocates when nothing of ours runs: auto, computeschedule, "
+        "devtestlab or off; auto takes the first that Azure lets us use.",
+    )
+    server_grace_minutes: float = Field(
+        15.0,
+        ge=0,
+        le=240,
+        description="Cloud minutes by which Azure's own timer comes after the deadline, so that "
+        "auto-pause has powered Windows off in order before.",
+    )
+    idle_warn_days: float = Field(
+        7.0, gt=0, description="Days paused from which on a pool is warned of, daily."
+    )
+    idle_delete_days: float = Field(
+        14.0, gt=1, description="Days paused after which a pool is deleted; warned 24 h before."
+    )
+    notification_block: str = Field(
+        "",
+        description="Prefect notification block (type/name) that warnings are sent to, such as "
+        "slack-webhook/team; none by default.",
     )
     credentials_block: str = Field(
         "",

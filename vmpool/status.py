@@ -11,9 +11,19 @@ from typing import Any
 
 from vmpool import cost
 from vmpool.context import BASE_LABEL, WINDOWS_LABEL
+from vmpool.deadlines import server_deadline_at, unguarded
 from vmpool.golden import Image
+from vmpool.idle import IdleRules
+from vmpool.idle import warnings as idle_warnings
 from vmpool.imaging import age_days, usd_per_month, what_changed
-from vmpool.lifetime import auto_pause_at, is_due, paused_since
+from vmpool.lifetime import (
+    WARN_BEFORE,
+    auto_pause_at,
+    is_due,
+    lease_of,
+    next_pause,
+    paused_since,
+)
 from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
 from vmpool.money import Sums
 from vmpool.tags import format_time
@@ -22,6 +32,7 @@ STALE_OPERATION_SECONDS = 3600
 """An operation that began longer ago than a cold start takes (42 min) is no longer running."""
 
 
+DEFAULT_RULES = IdleRules()
 UNSURE = (WindowsState.UNKNOWN, WindowsState.BOOTING, WindowsState.READY)
 """What a deallocated worker must not have as Windows' last state: nobody saw it power off."""
 
@@ -69,18 +80,37 @@ def _in_progress(observed: Observed) -> PoolState | None:
     return next((state for intent, state in IN_PROGRESS.items() if intent in going_on), None)
 
 
-def document(observed: Observed) -> dict[str, Any]:
-    """The JSON of `oa-vm pool-status --json`; its keys are an interface, add but don't rename."""
+def document(observed: Observed, idle: IdleRules = DEFAULT_RULES) -> dict[str, Any]:
+    """The JSON of `oa-vm pool-status --json`; its keys are an interface, add but don't rename.
+
+    Args:
+        observed: the pool.
+        idle: what becomes of it if it lies paused.
+    """
     return {
         "pool": observed.pool,
         "state": pool_state(observed).value,
         "observed_at": format_time(observed.at),
         "workers": [_worker(w) for w in sorted(observed.workers, key=lambda w: w.name)],
         "auto_pause_at": _time(auto_pause_at(observed)),
-        "server_deadline_at": None,
+        "server_deadline_at": _time(server_deadline_at(observed)),
+        "lease": _lease(observed),
         "paused_since": _time(paused_since(observed)),
         "cost": cost_document(cost.cost(observed)),
-        "warnings": warnings(observed),
+        "warnings": warnings(observed) + idle_warnings(observed, observed.at, idle),
+    }
+
+
+def _lease(observed: Observed) -> dict[str, str] | None:
+    """Who works on the pool, None if nobody does."""
+    lease = lease_of(observed)
+    if lease is None or not lease.is_held(observed.at):
+        return None
+    return {
+        "holder": lease.holder,
+        "since": format_time(lease.since),
+        "until": format_time(lease.until),
+        "ends": format_time(lease.ends),
     }
 
 
@@ -180,8 +210,15 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "ip": worker.ip or None,
         "size": worker.place.size,
         "region": worker.place.region,
-        "windows": (worker.tags.windows if worker.tags else WindowsState.UNKNOWN).value,
+        "windows": _windows(worker).value,
     }
+
+
+def _windows(worker: Worker) -> WindowsState:
+    """Windows as last seen; of one that lost its power unseen nobody knows what is on the disk."""
+    seen = worker.tags.windows if worker.tags else WindowsState.UNKNOWN
+    is_cut = worker.power_state is PowerState.DEALLOCATED and seen in UNSURE
+    return WindowsState.UNKNOWN if is_cut else seen
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -225,4 +262,24 @@ def _pool_warnings(observed: Observed) -> list[str]:
         )
     if is_due(observed, observed.at):
         found.append(f"auto-pause is due: oa-vm pool-pause --pool {observed.pool}")
-    return found
+    return found + _coming_pause(observed) + _unguarded(observed)
+
+
+def _coming_pause(observed: Observed) -> list[str]:
+    coming = next_pause(observed, observed.at)
+    if coming is None or not observed.at < coming <= observed.at + WARN_BEFORE:
+        return []
+    minutes = round((coming - observed.at).total_seconds() / 60)
+    return [f"paused in {minutes} min: oa-vm pool-extend --pool {observed.pool} puts it off"]
+
+
+def _unguarded(observed: Observed) -> list[str]:
+    """One line per reason: what refuses one worker's timer refuses most."""
+    reasons: dict[str, list[str]] = {}
+    for worker, reason in unguarded(observed):
+        reasons.setdefault(reason, []).append(worker.name)
+    return [
+        f"{', '.join(names)}: no timer on Azure's side ({reason}): "
+        "if Prefect ends, nothing pauses it"
+        for reason, names in sorted(reasons.items())
+    ]

@@ -7,8 +7,11 @@ Times are written as UTC, ISO 8601, whole seconds.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from vmpool import golden
 from vmpool.golden import Image, ImageState
+from vmpool.guards import Guards, Lease, ServerTimer, TimerKind
 from vmpool.model import Intent, WindowsState, WorkerTags
 from vmpool.moments import format_time as format_time  # noqa: PLC0414 # read here by everybody
 from vmpool.moments import parse_time as parse_time  # noqa: PLC0414 # same
@@ -40,6 +43,26 @@ SINCE = "waa-since"
 """On an address: when it was created. Azure does not tell that of addresses."""
 SPENT = "waa-spent"
 """On a pool's network: what deleted workers cost; `waa-spent.0`... those being deleted."""
+LEASE_HOLDER = "waa-lease-holder"
+"""On the VMs of a pool that somebody works on: who."""
+LEASE_SINCE = "waa-lease-since"
+"""Since when."""
+LEASE_UNTIL = "waa-lease-until"
+"""Until when the holder answers for it; the heartbeat moves it."""
+LEASE_ENDS = "waa-lease-ends"
+"""When the lease ends for good, whatever the heartbeat says."""
+SERVER_TIMER = "waa-server-timer"
+"""The timer that Azure holds: kind, moment, ids of its operations; `none` with Azure's code."""
+WARNED_OF = "waa-warned-of"
+"""The pause that was last warned of: each is warned of once."""
+IDLE_WARNED_AT = "waa-idle-warned-at"
+"""When it was last said that the paused pool lies idle."""
+DELETION_WARNED_AT = "waa-deletion-warned-at"
+"""When it was said that the paused pool will be deleted."""
+KEEP = "waa-keep"
+"""`true` if the pool is never deleted for being idle."""
+ORPHAN_SINCE = "waa-orphan-since"
+"""On what seems to belong to nobody: when that was first seen."""
 IMAGE_STATE = "waa-image-state"
 """On a golden image: candidate, current, previous or failed. What has none is nobody's of ours."""
 IMAGE_CREATED_AT = "waa-image-created-at"
@@ -78,6 +101,7 @@ def encode(tags: WorkerTags) -> dict[str, str]:
         READY_AT: format_time(tags.ready_at) if tags.ready_at else "",
         PRICES: tags.prices.encode() if tags.prices else "",
         LEDGER: tags.ledger.encode() if tags.ledger else "",
+        **encode_guards(tags.guards),
     }
     return {key: value for key, value in written.items() if value}
 
@@ -111,6 +135,7 @@ def decode(tags: dict[str, str] | None) -> WorkerTags | None:
         ready_at=parse_time(found.get(READY_AT)),
         prices=Prices.decode(found.get(PRICES)),
         ledger=Ledger.decode(found.get(LEDGER)),
+        guards=_guards(found),
     )
 
 
@@ -119,6 +144,72 @@ def _windows(text: str | None) -> WindowsState:
         return WindowsState(text or "")
     except ValueError:
         return WindowsState.UNKNOWN
+
+
+def encode_guards(guards: Guards) -> dict[str, str]:
+    """The tags of leases, timers and warnings; what there is not is left out."""
+    written = {
+        SERVER_TIMER: encode_timer(guards.server) if guards.server else "",
+        WARNED_OF: _text(guards.warned_of),
+        IDLE_WARNED_AT: _text(guards.idle_warned_at),
+        DELETION_WARNED_AT: _text(guards.deletion_warned_at),
+        KEEP: "true" if guards.is_kept else "",
+    }
+    lease = encode_lease(guards.lease) if guards.lease else {}
+    return lease | {key: value for key, value in written.items() if value}
+
+
+def encode_lease(lease: Lease) -> dict[str, str]:
+    """The tags of a lease."""
+    return {
+        LEASE_HOLDER: lease.holder,
+        LEASE_SINCE: format_time(lease.since),
+        LEASE_UNTIL: format_time(lease.until),
+        LEASE_ENDS: format_time(lease.ends),
+    }
+
+
+def encode_timer(timer: ServerTimer) -> str:
+    """The value of the server timer's tag: `computeschedule 2026-11-24T23:30:00Z ID ID`."""
+    words = [timer.kind.value, _text(timer.at), *timer.ids, timer.reason]
+    return " ".join(word for word in words if word)
+
+
+def decode_timer(text: str | None) -> ServerTimer | None:
+    """What `encode_timer` wrote, None if there is nothing that can be read."""
+    word, *rest = (text or "").split() or [""]
+    try:
+        kind = TimerKind(word)
+    except ValueError:
+        return None
+    if kind in (TimerKind.NONE, TimerKind.OFF):
+        return ServerTimer(kind, reason=" ".join(rest))
+    at = parse_time(rest[0] if rest else None)
+    return ServerTimer(kind, at, tuple(rest[1:])) if at else None
+
+
+def _guards(found: dict[str, str]) -> Guards:
+    return Guards(
+        lease=_lease(found),
+        server=decode_timer(found.get(SERVER_TIMER)),
+        warned_of=parse_time(found.get(WARNED_OF)),
+        idle_warned_at=parse_time(found.get(IDLE_WARNED_AT)),
+        deletion_warned_at=parse_time(found.get(DELETION_WARNED_AT)),
+        is_kept=found.get(KEEP, "").lower() == "true",
+    )
+
+
+def _lease(found: dict[str, str]) -> Lease | None:
+    """The lease, None if there is none: one whose tags are damaged must keep nothing running."""
+    since, until = parse_time(found.get(LEASE_SINCE)), parse_time(found.get(LEASE_UNTIL))
+    ends = parse_time(found.get(LEASE_ENDS))
+    if since is None or until is None or ends is None:
+        return None
+    return Lease(found.get(LEASE_HOLDER, ""), since, until, ends)
+
+
+def _text(moment: datetime | None) -> str:
+    return format_time(moment) if moment else ""
 
 
 def encode_image(image: Image) -> dict[str, str]:

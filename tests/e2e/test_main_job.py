@@ -86,12 +86,9 @@ def test_a_create_that_was_killed_is_completed_by_the_next_and_leaves_no_orphan(
 def test_deployed_is_what_the_file_says_and_the_schedule_makes_runs(up: Up) -> None:
     found = {item["name"]: item for item in up.ask("/deployments/filter")}
     assert set(found) == {
-        "pool-create", "pool-pause", "pool-resume", "pool-status", "pool-extend", "pool-cleanup",
-        "auto-pause",
-        "image-create",
-        "image-delete",
-        "image-list",
-        "image-refresh",
+        "pool-create", "pool-pause", "pool-resume", "pool-status", "pool-extend", "pool-keep",
+        "pool-cleanup", "image-create", "image-refresh", "image-push", "image-pull", "image-list",
+        "image-delete", "auto-pause", "idle-cleanup",
     }  # fmt: skip
     assert all(item["work_pool_name"] == "local" for item in found.values())
     assert all(not item["pull_steps"] for item in found.values())

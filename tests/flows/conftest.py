@@ -44,7 +44,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         PREFECT_LOGGING_LEVEL: "WARNING",
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
     }
-    with temporary_settings(updates), prefect_test_harness(server_startup_timeout=90):
+    with temporary_settings(updates), prefect_test_harness(server_startup_timeout=300):
         yield
 
 

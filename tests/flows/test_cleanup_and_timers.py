@@ -16,7 +16,7 @@ from flows.pool_extend import pool_extend
 from flows.pool_pause import pool_pause
 from flows.pool_resume import pool_resume
 from local_azure import control
-from tasks.survey import list_due_pools
+from tasks.guarding import look_after_pools
 from vmpool import naming, tags
 from vmpool.errors import NotFoundError, PermanentError, UsageError, VmPoolError
 from vmpool.guest.keys import new_host_key
@@ -127,7 +127,7 @@ async def test_auto_pause_pauses_what_is_due_and_only_that(ready: World) -> None
     third = World(ready.state_dir, ready.raw, ready.group, f"{ready.pool}c")
     await asyncio.gather(other.run(pool_create), third.run(pool_create, auto_pause_hours=20))
     with ready.environment():
-        assert set(await list_due_pools.fn()) <= {other.pool}
+        assert set(await look_after_pools.fn()) <= {other.pool}
     put_address(other, "strange", waa_pool=other.pool, waa_pool_id="another")
     control.ask(ready.raw.status, "POST", "/_local/clock", {"advance": 20 * 3600})
     with (

@@ -27,6 +27,8 @@ from vmpool.timing import Span
 BILLED = ("starting", "running", "stopping", "stopped")
 PATIENCE_SECONDS = 15.0
 API = "2024-07-01"
+UNGUARDED = {"WAA_SERVER_DEADLINE": "off"}
+"""Two hours are two seconds here: Azure's own timers would end pools in the middle of a test."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ class World:
     raw: RawAzure
     group: str
     pool: str = ""
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=lambda: dict(UNGUARDED))
 
     def __post_init__(self) -> None:
         self.pool = self.pool or f"p{self.group[1:]}"

@@ -5,15 +5,38 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vmpool.guards import Guards, Lease, ServerTimer, TimerKind
 from vmpool.model import Intent, WindowsState, WorkerTags
 from vmpool.tags import AUTO_PAUSE_AT, INTENT, decode, encode, format_time, parse_time
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)
+IDS = st.uuids().map(str)
 MOMENTS = st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 # the strategy adds the zone
     max_value=datetime(2100, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
 ).map(lambda moment: moment.replace(microsecond=0))
+
+TIMERS = (
+    st.builds(
+        ServerTimer,
+        st.just(TimerKind.COMPUTE_SCHEDULE),
+        MOMENTS,
+        st.lists(IDS, min_size=1, max_size=4).map(tuple),
+    )
+    | st.builds(ServerTimer, st.just(TimerKind.DEV_TEST_LAB), MOMENTS)
+    | st.builds(ServerTimer, st.just(TimerKind.NONE), reason=st.sampled_from(["", "A", "A B"]))
+    | st.just(ServerTimer(TimerKind.OFF))
+)
+GUARDS = st.builds(
+    Guards,
+    lease=st.none() | st.builds(Lease, NAMES, MOMENTS, MOMENTS, MOMENTS),
+    server=st.none() | TIMERS,
+    warned_of=st.none() | MOMENTS,
+    idle_warned_at=st.none() | MOMENTS,
+    deletion_warned_at=st.none() | MOMENTS,
+    is_kept=st.booleans(),
+)
 
 WORKER_TAGS = st.builds(
     WorkerTags,
@@ -26,6 +49,7 @@ WORKER_TAGS = st.builds(
     windows=st.sampled_from(WindowsState),
     host_key=st.just("") | st.just("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"),
     ready_at=st.none() | MOMENTS,
+    guards=GUARDS,
 )
 
 

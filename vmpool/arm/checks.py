@@ -48,6 +48,12 @@ IN_SUBSCRIPTION = (
     ),
     "Microsoft.ContainerRegistry/registries/read",
     "Microsoft.Resources/subscriptions/resources/read",
+    *(
+        f"Microsoft.ComputeSchedule/locations/virtualMachines{what}/action"
+        for what in ("SubmitDeallocate", "CancelOperations")
+    ),
+    "Microsoft.ComputeSchedule/register/action",
+    "Microsoft.DevTestLab/register/action",
 )
 """What we do that no resource group holds: the status list, sizes, quota, asking how far an
 operation is (its address is below the location, not below the resource), and the lists of
@@ -99,6 +105,7 @@ IN_GROUP = (
     "Microsoft.Resources/subscriptions/resourceGroups/read",
     "Microsoft.Resources/tags/read",
     "Microsoft.Resources/tags/write",
+    *(f"Microsoft.DevTestLab/schedules/{verb}" for verb in ("read", "write", "delete")),
 )
 """What we do inside the resource group."""
 FEWEST_SHOWN = 3

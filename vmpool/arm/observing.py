@@ -39,6 +39,24 @@ def list_workers(cloud: Cloud, pool: str | None = None) -> tuple[Worker, ...]:
     return workers_from(ours, statuses, addresses)
 
 
+def observe_all(cloud: Cloud) -> list[Observed]:
+    """Every pool's workers, by name, from one question about all; without other resources.
+
+    Args:
+        cloud: connection.
+
+    Raises:
+        VmPoolError: Azure could not be asked.
+    """
+    workers = list_workers(cloud)
+    now = cloud.clock.now()
+    found: dict[str, list[Worker]] = {}
+    for worker in workers:
+        if worker.tags:
+            found.setdefault(worker.tags.pool, []).append(worker)
+    return [Observed(pool, now, tuple(found[pool])) for pool in sorted(found)]
+
+
 def observe(cloud: Cloud, pool: str) -> Observed:
     """Everything of a pool: its VMs and its other resources.
 
@@ -161,6 +179,7 @@ def leftover_from(kind: str, item: Json) -> Leftover:
         ),
         prices=Prices.decode(found.get(tags.PRICES)),
         spent=Spent.decode(tags.SPENT, found),
+        orphan_since=tags.parse_time(found.get(tags.ORPHAN_SINCE)),
     )
 
 

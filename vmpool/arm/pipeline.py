@@ -20,11 +20,11 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core.policies import (
-    ARMAutoResourceProviderRegistrationPolicy,
     ARMChallengeAuthenticationPolicy,
 )
 from requests.adapters import HTTPAdapter
 
+from vmpool.arm.registration import RegistrationPolicy
 from vmpool.clock import CloudClock
 from vmpool.moments import parse_time
 
@@ -179,7 +179,7 @@ def make_policies(
         policies.HeadersPolicy(),
         policies.UserAgentPolicy(USER_AGENT),
         policies.ContentDecodePolicy(),
-        ARMAutoResourceProviderRegistrationPolicy(),
+        RegistrationPolicy(clock),
         BoundedRetryPolicy(
             retry_total=RETRIES, retry_backoff_factor=BACKOFF_SECONDS, timeout=TOTAL_SECONDS
         ),

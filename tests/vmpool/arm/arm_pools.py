@@ -46,6 +46,10 @@ class Trouble:
         """Ask for trouble."""
         control.ask(self.status, "POST", "/_local/faults", fault)
 
+    def advance(self, seconds: float) -> None:
+        """Let cloud time pass at once."""
+        control.ask(self.status, "POST", "/_local/clock", {"advance": seconds})
+
     def stop(self) -> None:
         """End the server."""
         control.stop(Path(self.status.state_dir))

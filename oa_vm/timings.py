@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from oa_vm import stack
 from oa_vm.options import Json
 from oa_vm.output import err, out, print_json, table
-from vmpool.errors import UsageError
+from vmpool.errors import PermanentError, UsageError
 from vmpool.history import Figures, History
 from vmpool.model import Phase
 from vmpool.scenario import Scenario, goal_minutes
@@ -21,7 +22,7 @@ from vmpool.timing import minutes
 from vmpool.timings_page import page
 
 DEFAULT_RUNS, MOST_RUNS = 50, 1000
-NONE_YET = "No timings yet: every pool-create, pool-resume, pool-pause or image-create leaves some."
+NONE_YET = "every pool-create, pool-resume, pool-pause or image-create leaves some"
 
 
 def timings(
@@ -49,7 +50,8 @@ def timings(
     if as_json:
         print_json(history.document())
     elif not history.runs:
-        err.print(NONE_YET, soft_wrap=True)
+        whose = f" of pool {pool}" if pool else ""
+        err.print(f"No timings{whose} yet: {NONE_YET}.", soft_wrap=True)
     elif compare:
         print_comparison(history)
     else:
@@ -63,9 +65,17 @@ def _read(settings: Settings, runs: int, pool: str | None) -> History:
     with stack.records(settings) as url:
         if url is None:
             return History()
-        from tasks.history import read_history  # noqa: PLC0415 # imports Prefect: 1-2 s
+        from prefect.exceptions import PrefectException  # noqa: PLC0415 # imports Prefect: 1-2 s
 
-        return asyncio.run(read_history(runs, pool))
+        from tasks.history import read_history  # noqa: PLC0415 # as above
+
+        try:
+            return asyncio.run(read_history(runs, pool))
+        except (PrefectException, httpx.HTTPError) as error:
+            raise PermanentError(
+                f"the Prefect server at {url} does not tell its runs "
+                f"({type(error).__name__}: {error}): see that it runs"
+            ) from error
 
 
 def print_history(history: History) -> None:

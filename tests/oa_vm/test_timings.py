@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 
 import lab_of_runs as lab
 import pytest
@@ -40,6 +41,12 @@ def test_one_line_says_what_is_wrong(lone_oa_vm: CommandLine, arguments: tuple[s
     answer = lone_oa_vm("timings", *arguments)
     assert answer.code == 2
     assert arguments[1] in answer.trouble
+
+
+def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    answer = CommandLine(tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api")("timings")
+    assert (answer.code, answer.out) == (1, "")
+    assert "http://127.0.0.1:9/api does not tell its runs" in answer.trouble
 
 
 def test_the_history_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

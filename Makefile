@@ -72,7 +72,7 @@ test-az: $(INSTALLED) $(AZ_INSTALLED) ## Tests that drive the real az command li
 bench: $(INSTALLED) ## Makespan against the longest worker: ARGS="--workers 1,4,16,64"
 	$(BIN)/python benchmarks/makespan.py $(ARGS)
 
-bench-cost: $(INSTALLED) ## Tracked cost against the meter in 1,000 random lives of pools: half an hour
+bench-cost: $(INSTALLED) ## Tracked cost against the meter in 1,000 random lives of pools: half an hour or more
 	$(BIN)/python -m benchmarks.cost_accuracy $(ARGS)
 
 # Not by way of $(INSTALLED): that would first install what is about to be renewed.

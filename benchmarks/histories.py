@@ -16,37 +16,27 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from prefect.logging import disable_run_logger
-
-from local_azure import control
-from local_azure.control import Status
+from benchmarks.compared import Compared, Seen
+from benchmarks.still_time import StillTime
 from tasks import machines, marks
 from tasks.operation import look
 from tasks.session import Session, entered
-from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.clients import Cloud
 from vmpool.arm.kinds import API, VM
 from vmpool.arm.machines import vm_resource_id
 from vmpool.arm.rest import send
-from vmpool.cost import Cost, cost, worker_names
+from vmpool.cost import cost, worker_names
 from vmpool.errors import VmPoolError
 from vmpool.guest.keys import new_host_key
-from vmpool.model import Observed, Place, PowerState
-from vmpool.settings import Settings
+from vmpool.model import Intent, Observed, Place, PowerState
 from vmpool.timing import Recorder
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PLACES = [
-    Place(size, region)
-    for region in ("eastus", "eastus2", "westus2", "westeurope")
-    for size in ("Standard_D8ds_v5", "Standard_D8s_v5")
-]
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 21 * 86400.0
 """Cloud seconds between two steps, evenly by their logarithm: seconds as often as weeks."""
+MOST_STEPS = 6
 HOURS = 2.0
-LIMIT, CENT = 0.01, 0.01
-AT_ONCE = 8
-"""Histories that take a step at the same time: more would measure how busy the machine is."""
 
 
 class CrashError(Exception):
@@ -58,12 +48,20 @@ class Mortal(Session):
     """A session whose process dies at a request.
 
     Attributes:
+        still: the time that it lives in.
         dies_at: function that sends the request, "" for a session that lives.
         is_sent: whether the request is still sent.
     """
 
+    still: StillTime | None = None
     dies_at: str = ""
     is_sent: bool = True
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Time waits for every request."""
+        assert self.still  # noqa: S101 # only so that Session's fields may have defaults
+        with self.still.at_work():
+            return await super().call(function, *args, **kwargs)
 
     async def commit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Send a request, or die instead, or right afterwards."""
@@ -82,41 +80,60 @@ class History:
 
     Attributes:
         cloud: connection.
+        still: the time that it lives in.
         pool: pool name.
         place: where it is.
         chance: source of every decision.
+        has_strangers: whether somebody else starts and deallocates too.
+        truth: what the meter says of a pool now.
         steps: what happened, for people.
+        seen: what the product said on the way, and what was true.
     """
 
     cloud: Cloud
+    still: StillTime
     pool: str
     place: Place
     chance: random.Random
+    has_strangers: bool
+    truth: Callable[[str], float]
     steps: list[str] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
 
     @property
     def worker(self) -> str:
         """Its worker."""
         return f"{self.pool}-00"
 
-    async def step(self) -> None:
+    async def live(self) -> Compared:
+        """The whole life, until nothing is left that costs."""
+        for _ in range(self.chance.randint(2, MOST_STEPS)):
+            await self._step()
+            self._wait()
+        while worker_names(await self._still()):
+            await self._delete()
+            self._wait(longest=600.0)
+        return Compared(self.pool, tuple(self.steps), tuple(self.seen))
+
+    async def _step(self) -> None:
         """One operation, chosen by chance from what can be done to the worker as it stands."""
+        if self.chance.random() < 0.5:  # noqa: PLR2004 # in the midst of whatever goes on
+            await self._look()
         observed = await self._still()
         state = observed.workers[0].power_state if observed.workers else None
-        verbs: list[Callable[[], Coroutine[Any, Any, None]]] = {
-            None: [self.create],
-            PowerState.DEALLOCATED: [self.start, self.start, self.delete],
-            PowerState.STOPPED: [self.start, self.deallocate, self.deallocate, self.delete],
-        }.get(state, [self.deallocate, self.deallocate, self.shut_down, self.extend, self.delete])
+        verbs = {
+            None: [self._create],
+            PowerState.DEALLOCATED: [self._start, self._start, self._delete],
+            PowerState.STOPPED: [self._start, self._deallocate, self._deallocate, self._delete],
+        }.get(
+            state,
+            [self._deallocate, self._deallocate, self._shut_down, self._extend, self._delete],
+        )
+        if self.has_strangers and state:
+            verbs += [self._stranger, self._stranger]
         await self.chance.choice(verbs)()
 
-    async def end(self) -> Cost:
-        """Delete whatever is left; what the product says it has cost in all."""
-        while worker_names(observed := await self._still()):
-            await self.delete()
-        return cost(observed)
-
-    async def create(self) -> None:
+    async def _create(self) -> None:
         """The phases of a create on Azure's side."""
 
         async def work(session: Session) -> None:
@@ -126,25 +143,28 @@ class History:
 
         await self._operate("create", "begin_create", work)
 
-    async def start(self) -> None:
+    async def _start(self) -> None:
         """A resume."""
         await self._operate(
             "start", "begin_start", lambda _: machines.start_vm.fn(self.worker, HOURS)
         )
 
-    async def deallocate(self) -> None:
-        """A pause."""
-        await self._operate(
-            "deallocate", "begin_deallocate", lambda _: machines.deallocate_vm.fn(self.worker)
-        )
+    async def _deallocate(self) -> None:
+        """A pause: first the note that it is about to be, as the flow writes it."""
 
-    async def delete(self) -> None:
+        async def work(_session: Session) -> None:
+            await marks.mark(self.worker, Intent.PAUSE)
+            await machines.deallocate_vm.fn(self.worker)
+
+        await self._operate("deallocate", "begin_deallocate", work)
+
+    async def _delete(self) -> None:
         """A worker deleted, its network kept."""
         await self._operate(
             "delete", "begin_delete", lambda _: machines.delete_worker.fn(self.worker)
         )
 
-    async def extend(self) -> None:
+    async def _extend(self) -> None:
         """The timer moved."""
 
         async def work(session: Session) -> None:
@@ -152,12 +172,22 @@ class History:
 
         await self._operate("extend", "", work)
 
-    async def shut_down(self) -> None:
+    async def _shut_down(self) -> None:
         """Ubuntu shut down from inside, or by somebody in the portal: stopped, and still billed."""
-        self.steps.append("stop inside")
-        path = f"{vm_resource_id(self.cloud, self.worker)}/powerOff"
-        query = {"api-version": API[VM]}
-        await asyncio.to_thread(partial(send, self.cloud, "POST", path, query))
+        await self._in_the_portal("powerOff")
+
+    async def _stranger(self) -> None:
+        """Somebody starts and deallocates in the portal, once or more, while nobody looks."""
+        for _ in range(self.chance.randint(1, 3)):
+            await self._in_the_portal(self.chance.choice(["start", "deallocate"]))
+            self._wait()
+
+    async def _in_the_portal(self, action: str) -> None:
+        self.steps.append(f"portal: {action}")
+        path = f"{vm_resource_id(self.cloud, self.worker)}/{action}"
+        call = partial(send, self.cloud, "POST", path, {"api-version": API[VM]})
+        with self.still.at_work(), suppress(VmPoolError):  # refused while another one runs
+            await asyncio.to_thread(call)
 
     async def _operate(
         self, name: str, dies_at: str, work: Callable[[Session], Coroutine[Any, Any, None]]
@@ -170,104 +200,37 @@ class History:
             with entered(session), suppress(CrashError):
                 await look(session)
                 await work(session)
-        except VmPoolError as error:  # a machine under load; a crash as good as any
+        except VmPoolError as error:
             self.steps.append(f"{type(error).__name__}")
 
     async def _still(self) -> Observed:
-        """The pool once Azure moves nothing of it, seen by an operation that does no more."""
-        with entered(self._session()) as session:
-            with suppress(VmPoolError):
-                await machines.settled(self.worker)
-            return await look(session)
+        """The pool once Azure moves nothing of it."""
+        with entered(self._session()):
+            await machines.settled(self.worker)
+        return await self._look()
 
-    def _session(self, dies_at: str = "", *, is_sent: bool = True) -> Session:
+    async def _look(self) -> Observed:
+        """The pool, seen by an operation that does no more; what it costs is compared."""
+        with entered(self._session()) as session:
+            observed = await look(session)
+        said, true = cost(observed), await asyncio.to_thread(self.truth, self.pool)
+        if observed.leftovers:
+            self.seen.append(Seen(said.total_usd, said.uncertain_usd, true))
+        return observed
+
+    def _wait(self, longest: float = LONGEST_WAIT) -> None:
+        seconds = math.exp(self.chance.uniform(math.log(SHORTEST_WAIT), math.log(longest)))
+        self.steps.append(f"{seconds:.0f} s")
+        self.still.skip(seconds)
+
+    def _session(self, dies_at: str = "", *, is_sent: bool = True) -> Mortal:
         recorder = Recorder(self.cloud.clock)
         return Mortal(
-            self.cloud.settings, self.cloud, self.pool, recorder, dies_at=dies_at, is_sent=is_sent
+            self.cloud.settings,
+            self.cloud,
+            self.pool,
+            recorder,
+            still=self.still,
+            dies_at=dies_at,
+            is_sent=is_sent,
         )
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One history's end.
-
-    Attributes:
-        pool: pool name.
-        tracked: what the product says, None if it says that it does not know.
-        true: what the meter says.
-        steps: what happened.
-    """
-
-    pool: str
-    tracked: float | None
-    true: float
-    steps: tuple[str, ...]
-
-    @property
-    def error(self) -> float:
-        """Relative error; infinite if the product does not know."""
-        if self.tracked is None:
-            return math.inf
-        return abs(self.tracked - self.true) / self.true if self.true else 0.0
-
-    @property
-    def is_right(self) -> bool:
-        """Whether it is off by at most 1 %, or by a cent where the whole costs less than a dollar.
-
-        A cent, because of the speed: a tenth of a second of ours between a note and the request
-        that it tells of is ten seconds and more of the cloud's.
-        """
-        if self.tracked is None:
-            return False
-        return abs(self.tracked - self.true) <= max(LIMIT * self.true, CENT)
-
-
-async def live(
-    status: Status, settings: Settings, seed: int, count: int, rounds: int
-) -> list[Compared]:
-    """Live some histories side by side, one clock for all.
-
-    Args:
-        status: the local Azure.
-        settings: lead to it.
-        seed: of all chance.
-        count: how many pools.
-        rounds: steps of each.
-    """
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def gated(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        async with gate:
-            return await work()
-
-    chance = random.Random(seed)  # noqa: S311 # repeatable, not secret
-    pools = [
-        History(
-            connect(settings.model_copy(update={"resource_group": f"h{seed}x{index}"})),
-            f"h{seed}x{index}",
-            PLACES[index % len(PLACES)],
-            random.Random(f"{seed}/{index}"),  # noqa: S311 # same
-        )
-        for index in range(count)
-    ]
-    with disable_run_logger():
-        for _ in range(rounds):
-            await asyncio.gather(*(gated(pool.step) for pool in pools))
-            wait = math.exp(chance.uniform(math.log(SHORTEST_WAIT), math.log(LONGEST_WAIT)))
-            await _advance(status, wait)
-        ends = await asyncio.gather(*(gated(pool.end) for pool in pools))
-    meter = await asyncio.to_thread(control.ask, status, "GET", "/_local/meter")
-    return [
-        Compared(
-            pool.pool,
-            found.total_usd,
-            sum(item["usd"] for item in meter["resources"] if item["pool"] == pool.pool),
-            tuple(pool.steps),
-        )
-        for pool, found in zip(pools, ends, strict=True)
-    ]
-
-
-async def _advance(status: Status, seconds: float) -> None:
-    body = {"advance": seconds}
-    await asyncio.to_thread(control.ask, status, "POST", "/_local/clock", body)

@@ -93,7 +93,8 @@ def started(worker: str, before: Ledger | None) -> None:
     session = current()
     began = _began(session, worker)
     if before and began:
-        session.ledgers[worker] = books.switched(before, began, is_billed=True)
+        since = books.switched(before, began, is_billed=True)
+        session.ledgers[worker] = books.accrue(since, session.clock.now())
 
 
 def deallocated(worker: str) -> None:
@@ -101,7 +102,8 @@ def deallocated(worker: str) -> None:
     session = current()
     if worker in session.ledgers:
         at = _began(session, worker) or session.clock.now()
-        session.ledgers[worker] = books.switched(session.ledgers[worker], at, is_billed=False)
+        since = books.switched(session.ledgers[worker], at, is_billed=False)
+        session.ledgers[worker] = books.accrue(since, session.clock.now())
 
 
 def _began(session: Session, worker: str) -> datetime | None:

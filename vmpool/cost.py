@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vmpool.ledger import DELETING, Sight, accrue, reconcile
+from vmpool.ledger import DELETING, LONGEST_DELETING, Sight, accrue, reconcile
+from vmpool.lifetime import paused_at
 from vmpool.model import Leftover, Observed, PowerState, Worker
 from vmpool.money import RETAIL, TABLE, Gone, Ledger, Prices, Sums, add, times
 from vmpool.pricing import SEED
@@ -32,7 +33,7 @@ class Cost:
         idle_usd_per_day: what a day of being paused costs.
         is_estimate: whether list figures stood in for Azure's prices.
         running_usd_per_hour: what an hour costs while every worker runs.
-        uncertain_usd: by how much compute may be wrong, because changes were seen late.
+        uncertain_usd: by how much the total may be wrong, because changes were seen late.
         price_source: `retail`, `table`, or None if no price is known.
         session: the present or last session: from create or resume to the pause.
         paused_day: a day of being paused, by resource.
@@ -69,7 +70,7 @@ def cost(observed: Observed) -> Cost:
         idle_usd_per_day=_micro(idle.total),
         is_estimate=any(price.is_estimate for price in prices),
         running_usd_per_hour=_micro(add(compute, times(idle.total, 1 / DAY_HOURS))),
-        uncertain_usd=_micro(add(*(_slack(observed, worker) for worker in observed.workers))),
+        uncertain_usd=_micro(total.uncertain),
         price_source=_source(prices),
         session=_rounded(_session(observed)),
         paused_day=_rounded(idle),
@@ -97,12 +98,16 @@ def worker_sums(observed: Observed, worker: str, until: datetime | None = None) 
         compute=add(*(_compute(observed, vm, at) for vm in vms)),
         disk=add(*(_part(observed, item, at) for item in parts if _kind(item) == DISK_TYPE)),
         ip=add(*(_part(observed, item, at) for item in parts if _kind(item) == ADDRESS_TYPE)),
+        uncertain=add(*(_slack(observed, vm) for vm in vms)),
     )
 
 
 def sums_at_deletion(observed: Observed, worker: str, at: datetime) -> Gone:
     """What one worker will have cost if its deletion begins at `at` and takes as long as usual."""
-    return Gone(at, worker_sums(observed, worker, at + DELETING))
+    sums = worker_sums(observed, worker, at + DELETING)
+    longest = worker_sums(observed, worker, at + LONGEST_DELETING)
+    beyond = add(longest.total, times(sums.total, -1.0))
+    return Gone(at, replace(sums, uncertain=add(sums.uncertain, beyond)))
 
 
 def gone_sums(observed: Observed) -> Sums:
@@ -134,6 +139,7 @@ def gone_of(observed: Observed, number: str, gone: Gone) -> Sums:
         compute=0.0 if is_there(vms) else gone.sums.compute,
         disk=0.0 if is_there(disks) else gone.sums.disk,
         ip=0.0 if is_there(addresses) else gone.sums.ip,
+        uncertain=0.0 if is_there(vms) else gone.sums.uncertain,
     )
 
 
@@ -242,6 +248,7 @@ def _session_of(observed: Observed, worker: Worker) -> Sums:
     if ledger is None:
         return Sums(None, None, None)
     hours = (ledger.billed_seconds - ledger.session_base) / HOUR_SECONDS
+    ended_at = min(paused_at(worker, observed.at) or observed.at, observed.at)
     parts = [item for item in observed.leftovers if item.worker == worker.name]
 
     def part(kind: str) -> float | None:
@@ -249,9 +256,7 @@ def _session_of(observed: Observed, worker: Worker) -> Sums:
             *(
                 times(
                     _part_price(observed, item),
-                    _hours(
-                        max(item.created_at or ledger.session_at, ledger.session_at), observed.at
-                    ),
+                    _hours(max(item.created_at or ledger.session_at, ledger.session_at), ended_at),
                 )
                 for item in parts
                 if _kind(item) == kind

@@ -3,8 +3,9 @@
 A ledger is written before and after each long operation. Between two looks the VM was in the state
 of the first until it changed; when that was, Azure tells: a VM's `timeCreated`, and the time of its
 provisioning state, which is the end of the last operation on it (or its begin, while it runs).
-What Azure does not tell is the length of that operation; typical ones stand below, and the ledger
-notes by how much it may be wrong (`slack_seconds`). Nothing here asks anybody.
+What Azure does not tell is the length of that operation, nor any operation before it: typical
+lengths stand below, and the ledger notes by how much it may be wrong (`slack_seconds`): whatever it
+was between the ledger's moment and the last operation's. Nothing here asks anybody.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ DEALLOCATING = timedelta(seconds=42)
 """Length of a deallocation, of which no second is billed: median of recorded operations."""
 DELETING = timedelta(seconds=34)
 """Length of the deletion of a VM, billed to its last second: median of recorded operations."""
+LONGEST_DELETING = timedelta(minutes=5)
+"""The most that a deletion whose end nobody saw is taken to have lasted. Assumed."""
+NOTING = timedelta(seconds=2)
+"""Between a note and the operation that it tells of: Azure's `Date` has whole seconds."""
 FAILED = "Failed"
 UPDATING = "Updating"
+MOVING = ("Creating", UPDATING, "Deleting")
+"""While an operation runs: its begin is told, and not how far it is."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def reconcile(ledger: Ledger, sight: Sight) -> Ledger:
     if sight.power_state is PowerState.UNKNOWN:
         return ledger
     if sight.power_state.is_billed == ledger.is_billed:
-        return accrue(ledger, sight.at)
+        return _as_before(ledger, sight)
     turn = _turned_off(ledger, sight) if ledger.is_billed else _turned_on(ledger, sight)
     earliest, latest = ledger.until, max(sight.at, ledger.until)
     moment = min(max(turn.moment, earliest), latest)
@@ -113,6 +120,26 @@ def reconcile(ledger: Ledger, sight: Sight) -> Ledger:
         changed = replace(changed, session_at=changed.until, session_base=ledger.billed_seconds)
     slack = ledger.slack_seconds + max(wrong.total_seconds(), 0.0)
     return accrue(replace(changed, slack_seconds=slack), sight.at)
+
+
+def _as_before(ledger: Ledger, sight: Sight) -> Ledger:
+    """The state is that of the ledger; but an operation since then may have ended another one."""
+    changed_at = sight.changed_at
+    if (
+        changed_at is None
+        or changed_at <= ledger.until + NOTING
+        or sight.power_state is PowerState.CREATING
+    ):
+        return accrue(ledger, sight.at)
+    changed_at = min(changed_at, max(sight.at, ledger.until))
+    unseen, wrong = changed_at - ledger.until, changed_at - ledger.until
+    if not ledger.is_billed and sight.created_at and _is_new(ledger, sight):
+        on = min(max(sight.created_at + CREATING, ledger.until), changed_at)
+        off = max(changed_at - DEALLOCATING, on)  # it was made and ran, until somebody deallocated
+        ledger = switched(switched(ledger, on, is_billed=True), off, is_billed=False)
+        wrong = max(off - on, unseen - (off - on))
+    slack = ledger.slack_seconds + wrong.total_seconds()
+    return accrue(replace(ledger, slack_seconds=slack), sight.at)
 
 
 @dataclass(frozen=True)
@@ -128,7 +155,7 @@ def _turned_off(ledger: Ledger, sight: Sight) -> _Turn:
     """A deallocation that nobody noted, or a start that failed."""
     changed_at = _after(ledger, sight)
     if sight.power_state is PowerState.DEALLOCATING and changed_at:
-        return _Turn(changed_at, changed_at, changed_at)
+        return _Turn(changed_at, ledger.until, changed_at)
     if changed_at is None and sight.changed_at:  # nothing has happened: what was noted ahead failed
         return _Turn(ledger.until, ledger.until, ledger.until)
     if changed_at is None:
@@ -141,19 +168,22 @@ def _turned_off(ledger: Ledger, sight: Sight) -> _Turn:
 def _turned_on(ledger: Ledger, sight: Sight) -> _Turn:
     """A create or a start that nobody noted."""
     changed_at = _after(ledger, sight)
-    if not ledger.billed_seconds and sight.created_at and not _was_off(ledger, sight):
-        latest = changed_at or sight.at
+    if sight.created_at and _is_new(ledger, sight):
+        is_done = changed_at and sight.provisioning_state not in MOVING
+        latest = changed_at if changed_at and is_done else sight.at
         return _Turn(sight.created_at + CREATING, sight.created_at, latest)
     if changed_at is None:
         return _Turn(ledger.until, ledger.until, sight.at)
     if sight.provisioning_state in (UPDATING, FAILED):  # a deallocation that failed bills again
-        return _Turn(changed_at, changed_at, changed_at)
+        return _Turn(changed_at, ledger.until, changed_at)
     return _Turn(changed_at - STARTING, ledger.until, changed_at)
 
 
-def _was_off(ledger: Ledger, sight: Sight) -> bool:
-    """Whether a VM that never was billed had come to rest, so that this is no longer its create."""
-    return sight.created_at is not None and ledger.until - sight.created_at > timedelta(minutes=10)
+def _is_new(ledger: Ledger, sight: Sight) -> bool:
+    """Whether this is still the create of a VM: never billed, and not yet come to rest."""
+    if ledger.billed_seconds or sight.created_at is None:
+        return False
+    return ledger.until - sight.created_at <= timedelta(minutes=10)
 
 
 def _after(ledger: Ledger, sight: Sight) -> datetime | None:

@@ -113,23 +113,22 @@ def armed_until(worker: Worker) -> datetime | None:
 
 
 def paused_since(observed: Observed) -> datetime | None:
-    """When the pool was paused, if all of it is; None otherwise."""
-    if not observed.workers:
-        return None
+    """When the pool was paused, if all of it is: the end of its last deallocation."""
     if any(worker.power_state is not PowerState.DEALLOCATED for worker in observed.workers):
         return None
-    return max(
-        _known(_down_since(worker, observed.at) for worker in observed.workers), default=None
-    )
+    return max(_known(paused_at(worker, observed.at) for worker in observed.workers), default=None)
 
 
-def _down_since(worker: Worker, now: datetime) -> datetime | None:
-    """The latest moment that could be when a deallocated worker went down.
+def paused_at(worker: Worker, now: datetime) -> datetime | None:
+    """When a worker's deallocation ended; None if it is not deallocated.
 
-    Its last operation's, or that of Azure's timer if that has acted since.
+    If Azure doesn't tell, the latest moment that it could be: that of our last operation, or that
+    of Azure's timer if that has acted since.
     """
-    if worker.tags is None:
+    if worker.power_state is not PowerState.DEALLOCATED:
         return None
+    if worker.changed_at or worker.tags is None:
+        return worker.changed_at
     armed = armed_until(worker)
     acted = armed if armed and armed <= now else None
     return max(_known((worker.tags.intent_at, acted)))

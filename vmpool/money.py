@@ -120,11 +120,13 @@ class Sums:
         compute: of VMs.
         disk: of their OS disks.
         ip: of their addresses.
+        uncertain: by how much all of it may be wrong; no part of the total.
     """
 
     compute: float | None = 0.0
     disk: float | None = 0.0
     ip: float | None = 0.0
+    uncertain: float | None = 0.0
 
     @property
     def total(self) -> float | None:
@@ -133,7 +135,10 @@ class Sums:
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(
-            add(self.compute, other.compute), add(self.disk, other.disk), add(self.ip, other.ip)
+            add(self.compute, other.compute),
+            add(self.disk, other.disk),
+            add(self.ip, other.ip),
+            add(self.uncertain, other.uncertain),
         )
 
 

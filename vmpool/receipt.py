@@ -18,6 +18,8 @@ WARM_MINUTES = 5.0
 FROM_IMAGE_MINUTES = 15.0
 """From nothing to ready with a golden image that no canary has timed: the goal of such a create."""
 KINDS = {"compute": "VMs", "disk": "OS disks", "ip": "addresses"}
+SMALLEST_USD = 0.005
+"""Less than this is shown as 0.00."""
 Json = dict[str, Any]
 
 
@@ -84,10 +86,8 @@ def notes(cost: Json, found: Json | None) -> list[str]:
             f"and making it again from {source} would have been cheaper: "
             f"{found['extra_minutes']:g} minutes more, {usd(found['extra_usd'])} USD."
         )
-    if cost["uncertain_usd"]:
-        lines.append(
-            f"Compute may be off by {usd(cost['uncertain_usd'])} USD: changes were seen late."
-        )
+    if (cost["uncertain_usd"] or 0.0) >= SMALLEST_USD:
+        lines.append(f"It may be off by {usd(cost['uncertain_usd'])} USD: changes were seen late.")
     if cost["is_estimate"]:
         lines.append("An estimate: Azure's prices could not be asked when it was launched.")
     return lines

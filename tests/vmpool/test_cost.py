@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vmpool.cost import cost, gone_of, unnoted, warnings
-from vmpool.ledger import opened, switched
+from vmpool.cost import cost, gone_of, sums_at_deletion, unnoted, warnings
+from vmpool.ledger import DELETING, LONGEST_DELETING, opened, switched
 from vmpool.model import (
     Intent,
     Leftover,
@@ -63,6 +64,18 @@ def test_a_paused_pool_costs_disks_and_addresses_only() -> None:
     assert found.disk_usd == pytest.approx(30.0)
 
 
+def test_a_session_ends_with_the_pause_for_disks_and_addresses_too() -> None:
+    """However long it is paused; by the end of Azure's operation, not by our note."""
+    ledger = switched(switched(opened(T0), T0, is_billed=True), hours(1), is_billed=False)
+    observed = pool(hours(1000), power=PowerState.DEALLOCATED, ledger=ledger)
+    (worker,) = observed.workers
+    paused = replace(observed, workers=(replace(worker, changed_at=hours(1.5)),))
+    found = cost(paused).session
+    assert found.compute == pytest.approx(0.5)
+    assert found.disk == pytest.approx(1.5 * 0.03)
+    assert found.ip == pytest.approx(1.5 * 0.005)
+
+
 def test_without_a_ledger_the_total_is_unknown_and_said_to_be() -> None:
     bare = pool(hours(1))
     tags = WorkerTags("p1", "id", "p1-00", Intent.READY, T0)
@@ -97,6 +110,22 @@ def test_a_worker_whose_deletion_did_not_happen_is_not_counted_twice() -> None:
     assert gone_of(only_address, "00", noted) == Sums(10.0, 20.0, 0.0)
 
 
+def test_a_deletion_whose_end_nobody_saw_leaves_doubt() -> None:
+    """The usual length is noted; it may have been any up to five minutes."""
+    noted = sums_at_deletion(pool(hours(10)), "p1-00", hours(10))
+    (usual, longest) = (length.total_seconds() / 3600 for length in (DELETING, LONGEST_DELETING))
+    assert noted.sums.total == pytest.approx((10 + usual) * 0.535)
+    assert noted.sums.uncertain == pytest.approx((longest - usual) * 0.535)
+
+
+def test_what_is_uncertain_of_a_deleted_worker_stays_uncertain() -> None:
+    spent = Spent(Sums(1.0, 2.0, 3.0, 0.1), {"07": Gone(T0, Sums(10.0, 0.0, 0.0, 0.2))})
+    network = Leftover("/n", NETWORK, "n", "eastus", "p1", "id", "", spent=spent)
+    found = cost(Observed("p1", hours(9), (), (network,)))
+    assert found.uncertain_usd == pytest.approx(0.3)
+    assert found.total_usd == pytest.approx(16.0)
+
+
 def test_a_worker_that_was_made_again_does_not_hide_what_the_first_one_cost() -> None:
     again = Observed("p1", hours(9), (), (part(DISK, hours(6)), part(ADDRESS, hours(6))))
     noted = Gone(hours(5), Sums(10.0, 20.0, 30.0))
@@ -128,6 +157,13 @@ def test_the_receipt_tells_when_deleting_would_have_been_cheaper() -> None:
     assert [row["resource"] for row in rows(document)] == ["VMs", "OS disks", "addresses", "total"]
     (line,) = notes(document, found)
     assert line.startswith("Paused longer than 9.4 hours (until 2026-01-01 19:25 UTC)")
+
+
+def test_a_receipt_tells_doubt_that_is_more_than_half_a_cent() -> None:
+    document = cost_document(cost(pool(hours(10))))
+    assert notes(document | {"uncertain_usd": 0.004}, None) == []
+    (line,) = notes(document | {"uncertain_usd": 1.5}, None)
+    assert line.startswith("It may be off by 1.50 USD")
 
 
 def test_a_receipt_says_unknown_and_not_zero() -> None:

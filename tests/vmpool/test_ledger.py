@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from vmpool.ledger import (
     CREATING,
     DEALLOCATING,
+    NOTING,
     STARTING,
     Sight,
     accrue,
@@ -156,6 +157,68 @@ def test_a_deallocation_that_failed_bills_again_from_its_end() -> None:
 def test_a_deallocation_that_is_seen_under_way_ended_billing_at_its_begin() -> None:
     sight = Sight(after(20), PowerState.DEALLOCATING, "Updating", changed_at=after(12))
     assert reconcile(running(), sight).billed_seconds == 112
+
+
+def test_a_vm_that_somebody_else_started_and_deallocated_may_have_been_billed_meanwhile() -> None:
+    """Azure's last operation is younger than the note: what it ended can't be known."""
+    sight = Sight(after(9000), PowerState.DEALLOCATED, changed_at=after(5000))
+    seen = reconcile(deallocated(), sight)
+    assert (seen.billed_seconds, seen.slack_seconds) == (100, 5000)
+
+
+def test_a_vm_that_somebody_else_deallocated_and_started_may_not_have_been_billed_meanwhile() -> (
+    None
+):
+    sight = Sight(after(9000), PowerState.RUNNING, changed_at=after(5000))
+    seen = reconcile(running(), sight)
+    assert (seen.billed_seconds, seen.slack_seconds) == (9100, 5000)
+
+
+def test_a_vm_at_rest_whose_last_operation_is_that_of_the_note_is_certain() -> None:
+    """Azure tells its time in whole seconds."""
+    sight = Sight(after(9000), PowerState.RUNNING, changed_at=after(1.5))
+    assert reconcile(running(), sight).slack_seconds == 0
+
+
+def test_a_vm_whose_create_nobody_saw_was_billed_until_somebody_deallocated_it() -> None:
+    sight = Sight(after(9000), PowerState.DEALLOCATED, created_at=after(1), changed_at=after(5000))
+    seen = reconcile(opened(T0), sight)
+    usual = 4999 - (CREATING + DEALLOCATING).total_seconds()
+    assert seen.billed_seconds == pytest.approx(usual)
+    assert not seen.is_billed
+    assert seen.slack_seconds == pytest.approx(usual)
+
+
+@given(
+    cycle=st.just(()) | st.tuples(waits, waits), began=waits, took=st.floats(0.0, 1e4), then=waits,
+    is_billed=st.booleans(),
+)  # fmt: skip
+def test_the_truth_lies_within_what_is_said_to_be_uncertain(
+    *, cycle: tuple[float, ...], began: float, took: float, then: float, is_billed: bool
+) -> None:
+    """Somebody switches a VM, perhaps there and back before; the last operation's end is told."""
+    at, billed, state = 0.0, 0.0, is_billed
+    for wait in (*cycle, began):
+        billed, at, state = billed + wait * state, at + wait, not state
+    billed += took * state  # a start is billed from its begin, a deallocation no longer
+    changed = at + took
+    billed += then * state
+    power = PowerState.RUNNING if state else PowerState.DEALLOCATED
+    sight = Sight(after(changed + then), power, changed_at=after(changed))
+    seen = reconcile(replace(running(), is_billed=is_billed), sight)
+    assert abs(seen.billed_seconds - 100 - billed) <= seen.slack_seconds + 1.1
+
+
+@given(waits, waits, waits)
+def test_what_came_back_to_its_state_unseen_is_within_what_is_said_to_be_uncertain(
+    first: float, second: float, then: float
+) -> None:
+    """Started and deallocated: the state is that of the note, the time of it is not."""
+    sight = Sight(
+        after(first + second + then), PowerState.DEALLOCATED, changed_at=after(first + second)
+    )
+    seen = reconcile(deallocated(), sight)
+    assert abs(seen.billed_seconds - 100 - second) <= seen.slack_seconds + NOTING.total_seconds()
 
 
 def test_a_session_counts_from_its_begin() -> None:

@@ -11,7 +11,7 @@ from vmpool.settings import MAX_WORKERS
 AZURE_LIMIT = 256
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 amounts = st.none() | st.floats(0, 1e6).map(lambda amount: round(amount, 6))
-sums = st.builds(Sums, amounts, amounts, amounts)
+sums = st.builds(Sums, amounts, amounts, amounts, amounts)
 moments = st.integers(0, 10**9).map(lambda seconds: AT + timedelta(seconds=seconds))
 
 
@@ -78,7 +78,7 @@ def test_nothing_noted_is_not_nothing_spent() -> None:
 def test_damaged_tags_are_unknown_and_not_zero() -> None:
     read = Spent.decode("waa-spent", {"waa-spent": "nonsense"})
     assert read
-    assert read.finished == Sums(None, None, None)
+    assert read.finished == Sums(None, None, None, None)
     assert Prices.decode("vm=0.4") is None
     prices = Prices.decode("vm=-1 disk=nan ip=x source=retail")
     assert prices

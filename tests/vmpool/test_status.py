@@ -131,6 +131,16 @@ def test_a_running_pool_without_a_timer_is_due() -> None:
     assert lifetime.is_due(pool(worker(PowerState.RUNNING, due=None)), NOW)
 
 
+def test_a_pool_is_paused_since_its_last_deallocation_ended() -> None:
+    """Azure's time of it; that of our note only where Azure tells none."""
+    down = worker(PowerState.DEALLOCATED, Intent.PAUSE)
+    first, last = (replace(down, changed_at=NOW + timedelta(seconds=s)) for s in (40, 90))
+    assert lifetime.paused_since(pool(first, last)) == NOW + timedelta(seconds=90)
+    assert down.tags
+    assert lifetime.paused_since(pool(down)) == down.tags.intent_at
+    assert lifetime.paused_since(pool(down, worker(PowerState.RUNNING))) is None
+
+
 def test_a_paused_pool_is_never_due() -> None:
     assert not lifetime.is_due(pool(worker(PowerState.DEALLOCATED)), DUE + timedelta(days=9))
 

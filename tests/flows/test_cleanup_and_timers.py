@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -106,10 +106,11 @@ async def test_another_host_key_than_the_recorded_one_is_not_our_machine(ready: 
 
 
 async def test_extend_moves_the_deadline_of_every_worker(ready: World) -> None:
-    before = [tags.parse_time(ready.tags(i)[tags.AUTO_PAUSE_AT]) for i in range(2)]
+    latest = datetime(2199, 1, 1, tzinfo=UTC)  # the clock is fast: an earlier one could pass
+    for index, moment in enumerate((latest, latest - timedelta(hours=1))):
+        ready.retag(index, waa_auto_pause_at=tags.format_time(moment))
     run = await ready.run(pool_extend, hours=3)
     after = {tags.parse_time(ready.tags(i)[tags.AUTO_PAUSE_AT]) for i in range(2)}
-    latest = max(moment for moment in before if moment)
     assert after == {latest + timedelta(hours=3)}
     assert run.status["auto_pause_at"] == tags.format_time(latest + timedelta(hours=3))
 

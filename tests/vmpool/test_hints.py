@@ -35,8 +35,9 @@ def test_a_running_pool_is_up_since_its_session_began_and_can_be_paused() -> Non
 
 
 def test_a_paused_pool_costs_its_disks_and_can_be_deleted() -> None:
-    tags = replace(TAGS, intent=Intent.PAUSE, intent_at=T0 + timedelta(hours=1))
-    vm = replace(VM, power_state=PowerState.DEALLOCATED, tags=tags)
+    tags = replace(TAGS, intent=Intent.PAUSE, intent_at=T0)
+    ended = T0 + timedelta(hours=1)
+    vm = replace(VM, power_state=PowerState.DEALLOCATED, tags=tags, changed_at=ended)
     line = "p1 paused since 01-01 01:00 UTC, 0.72 USD/day: oa-vm pool-cleanup"
     assert hint(pool(vm), "waa", "p1") == line
 

@@ -60,6 +60,9 @@ def test_a_pool_is_created_paused_and_resumed(up: Up) -> None:
         )
         assert [(item["type"], item["flow_run_id"]) for item in found] == [(kind, resumed)]
 
+    told = json.loads(up.oa_vm("timings", "--pool", "main", "--json").out)
+    assert [run["scenario"] for run in told["runs"]] == ["warm", "pool-pause", "cold"]
+
     refused = up.oa_vm("pool-cleanup", "--pool", "main")
     assert (refused.code, refused.out) == (2, "")
     assert "add -y" in refused.trouble

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from prefect import Flow
+from prefect import Flow, flow
 from prefect.concurrency.asyncio import concurrency
 from world import World
 
@@ -122,13 +122,19 @@ async def test_extend_of_a_paused_pool_says_what_to_do_instead(ready: World) -> 
     assert f"oa-vm pool-resume --pool {ready.pool} --auto-pause-hours 3" in str(run.error)
 
 
+@flow(name="looking")
+async def looking() -> list[str]:
+    """The first step of auto-pause alone."""
+    return await look_after_pools()
+
+
 async def test_auto_pause_pauses_what_is_due_and_only_that(ready: World) -> None:
     """On the cloud's clock. A due pool that can't be paused holds up no other, and is told."""
     other = World(ready.state_dir, ready.raw, ready.group, f"{ready.pool}b")
     third = World(ready.state_dir, ready.raw, ready.group, f"{ready.pool}c")
     await asyncio.gather(other.run(pool_create), third.run(pool_create, auto_pause_hours=20))
-    with ready.environment():
-        assert set(await look_after_pools.fn()) <= {other.pool}
+    looked = await ready.run(looking)
+    assert set(looked.result) <= {other.pool}
     put_address(other, "strange", waa_pool=other.pool, waa_pool_id="another")
     control.ask(ready.raw.status, "POST", "/_local/clock", {"advance": 20 * 3600})
     with (

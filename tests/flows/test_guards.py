@@ -113,7 +113,8 @@ async def test_a_pool_forgotten_while_prefect_is_dead_is_deallocated_by_azure(
     assert status["workers"][0]["windows"] == "unknown"
     assert any("may reinstall" in text for text in status["warnings"])
     since = tags.parse_time(status["paused_since"])
-    assert since == at
+    assert since
+    assert at <= since <= at + timedelta(minutes=2)  # its deallocation took a moment
 
 
 async def test_the_timer_is_moved_by_extend_taken_back_by_pause_and_set_by_resume(

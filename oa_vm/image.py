@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oa_vm.image_views import print_images, print_push
+from oa_vm.image_views import print_images, print_pull, print_push
 from oa_vm.options import DryRun, Json, Pool, Region, Size, Yes
 from oa_vm.output import ask_to_delete, out, print_json
 from oa_vm.run import run_flow
@@ -98,10 +98,13 @@ def image_push(
     print_images(run_flow(settings, "image-push", parameters), as_json=as_json)
 
 
-def image_pull(pool: Pool = None, as_json: Json = False) -> None:
+def image_pull(pool: Pool = None, as_json: Json = False, dry_run: DryRun = False) -> None:
     """Bring the registry's Docker image onto every running worker."""
     settings = load_settings(pool=pool)
-    _listed(settings)
+    images = _listed(settings)
+    if dry_run:
+        print_pull(images, settings.pool, as_json=as_json)
+        return
     print_status(run_flow(settings, "image-pull", {"pool": settings.pool}), as_json=as_json)
 
 

@@ -23,6 +23,26 @@ def print_push(images: dict[str, Any], *, as_json: bool) -> None:
     out.print(f"{images['docker_image']} would go into {where}.{has}")
 
 
+def print_pull(images: dict[str, Any], pool: str, *, as_json: bool) -> None:
+    """What `image-pull` would do.
+
+    Args:
+        images: the document of `image-list`.
+        pool: pool name.
+        as_json: as one JSON document.
+    """
+    registry = images["registry"] or {}
+    if as_json:
+        print_json({"docker_image": images["docker_image"], "registry": images["registry"]})
+    elif registry.get("digest"):
+        out.print(
+            f"{images['docker_image']} would be pulled from {registry['name']} onto every running "
+            f"worker of {pool} that lacks it."
+        )
+    else:
+        out.print(f"No registry has {images['docker_image']}: oa-vm image-push brings it there.")
+
+
 def print_images(listed: dict[str, Any], *, as_json: bool) -> None:
     """Golden images, what has changed since, and where the Docker image is.
 

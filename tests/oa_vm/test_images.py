@@ -44,3 +44,12 @@ def test_the_document_tells_kind_regions_and_what_each_copy_adds(with_images: Co
     one = told["managed"][1]
     assert told["managed"][0] == ["eastus"]
     assert told["gallery"] == (["eastus", "northeurope", "westeurope"], pytest.approx(3 * one))
+
+
+@pytest.mark.parametrize("command", ["image-push", "image-pull"])
+def test_a_dry_run_says_what_a_registry_lacks_and_makes_none(
+    with_images: CommandLine, command: str
+) -> None:
+    answer = with_images(command, "--dry-run")
+    assert (answer.code, "registry" in answer.out.lower()) == (0, True)
+    assert json.loads(with_images("image-list", "--json").out)["registry"] is None

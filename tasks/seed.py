@@ -36,6 +36,9 @@ async def take_worker(name: str, *, with_windows: bool) -> tuple[Place, Image]:
         await marks.mark(name, Intent.DELETE)
         try:
             return worker.place, await bake.capture(name, image)
+        except BaseException:
+            await bake.discard(image)  # what Azure has begun to make of it bills
+            raise
         finally:
             await machines.delete_worker(name)
 

@@ -1,4 +1,7 @@
-"""Credentials from a Prefect block, when the settings name one; never as a flow parameter."""
+"""The connection to Azure, with credentials from a Prefect block when the settings name one.
+
+Never as a flow parameter: those are shown in the UI.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,24 @@ from typing import Any
 
 from prefect_azure import AzureContainerInstanceCredentials
 
+from vmpool.arm.clients import Cloud, connect
 from vmpool.errors import CredentialsError
-from vmpool.settings import Settings
+from vmpool.settings import Settings, load_settings
+
+
+async def connected(settings: Settings | None = None) -> Cloud:
+    """A connection with the credentials that the settings name; nothing is asked yet.
+
+    Args:
+        settings: read from the environment when None; they are the connection's from then on.
+
+    Raises:
+        UsageError: a setting is not acceptable, or no subscription is set.
+        CredentialsError: the credentials' block can't be read.
+        CloudUnreachableError: the local Azure does not run.
+    """
+    settings = settings or load_settings()
+    return connect(settings, await load_credential(settings))
 
 
 async def load_credential(settings: Settings) -> Any | None:

@@ -15,18 +15,17 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.events import deliver_pool_event
 from tasks.phase import is_worth_retrying
 from tasks.survey import note_changes
 from vmpool import deadlines, lifetime, tags
 from vmpool.arm import server_guard
-from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.clients import Cloud
 from vmpool.arm.observing import observe_all
 from vmpool.arm.rest import at_once
 from vmpool.arm.tagging import merge_tags
 from vmpool.model import Observed, Worker
-from vmpool.settings import load_settings
 from vmpool.status import document
 
 RETRIES, RETRY_DELAY_SECONDS = 2, 2.0
@@ -46,8 +45,7 @@ async def look_after_pools() -> list[str]:
     Returns:
         Names of the pools whose auto-pause is due.
     """
-    settings = load_settings()
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected()
     pools = await to_thread.run_sync(observe_all, cloud)
     everyone = [worker for observed in pools for worker in observed.workers]
     await to_thread.run_sync(note_changes, cloud, everyone, cloud.clock.now())

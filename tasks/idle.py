@@ -13,17 +13,17 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.events import deliver_pool_event
 from tasks.guarding import RETRIES, RETRY_DELAY_SECONDS, tag_workers
 from tasks.phase import is_worth_retrying
 from tasks.session import current
 from vmpool import tags
-from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.clients import Cloud
 from vmpool.arm.observing import observe_all
 from vmpool.idle import Idle, IdleRules, IdleVerb, judge
 from vmpool.model import Observed
-from vmpool.settings import Settings, load_settings
+from vmpool.settings import Settings
 from vmpool.status import document
 
 EVENTS = {IdleVerb.WARN: "idle", IdleVerb.WARN_OF_DELETION: "deletion_due"}
@@ -46,11 +46,10 @@ async def look_for_idle_pools(*, dry_run: bool) -> list[Idle]:
     Returns:
         What is to be done about each; only the deleting is left to do.
     """
-    settings = load_settings()
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected()
     pools = await to_thread.run_sync(observe_all, cloud)
     judged = [
-        (observed, judge(observed, observed.at, IdleRules.of(settings))) for observed in pools
+        (observed, judge(observed, observed.at, IdleRules.of(cloud.settings))) for observed in pools
     ]
     for observed, idle in judged:
         if idle.verb in EVENTS and not dry_run:

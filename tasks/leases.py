@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from anyio import to_thread
 from prefect.logging import get_run_logger
 
-from tasks.credentials import load_credential
-from vmpool.arm.clients import Cloud, connect
+from tasks.credentials import connected
+from vmpool.arm.clients import Cloud
 from vmpool.arm.leasing import release, take
 from vmpool.errors import LockedError, NotFoundError, VmPoolError
 from vmpool.guards import Lease
@@ -66,7 +66,7 @@ async def lease(pool: str | None, holder: str) -> AsyncIterator[Held]:
     """
     settings = load_settings()
     name, who = check_pool_name(pool or settings.pool), holder[:LONGEST_HOLDER]
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected(settings)
     held = Held(name, who, await to_thread.run_sync(take, cloud, name, who))
     beating = asyncio.ensure_future(_beat(cloud, held, get_run_logger()))
     try:

@@ -14,14 +14,13 @@ from prefect import get_client, runtime
 from prefect.logging import get_run_logger
 
 from tasks import ledgers
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.events import emit_pool_event, log_phase, phase_listener
 from tasks.history import earlier_runs
 from tasks.locking import pool_lock
 from tasks.progress import Progress, kept
 from tasks.report import publish
 from tasks.session import Session, entered, listeners
-from vmpool.arm.clients import connect
 from vmpool.arm.machines import observe
 from vmpool.errors import VmPoolError
 from vmpool.forecast import Forecast, Live
@@ -92,7 +91,7 @@ def _flow() -> str:
 
 
 async def _session(settings: Settings, pool: str, live: Live) -> Session:
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected(settings)
     cloud.preload()
     told = (*listeners.get(), live.listen, phase_listener(pool), log_phase)
     recorder = Recorder(cloud.clock, told)

@@ -15,16 +15,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.guarding import RETRIES, RETRY_DELAY_SECONDS
 from tasks.locking import pool_lock
 from tasks.phase import is_worth_retrying
 from vmpool.arm import strays
-from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.clients import Cloud
 from vmpool.errors import LockedError, VmPoolError
 from vmpool.model import Leftover
 from vmpool.orphans import Orphan, OrphanVerb, judge_all
-from vmpool.settings import load_settings
 
 LOCK_WALL_SECONDS = 1.0
 """A pool that somebody works on is looked at again in an hour."""
@@ -51,8 +50,7 @@ async def clear_orphans(*, dry_run: bool) -> list[Orphan]:
     Returns:
         What was found and done, or would be done; failures are in it, not raised.
     """
-    settings = load_settings()
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected()
     found = await to_thread.run_sync(look, cloud)
     for orphan in found:
         get_run_logger().info("%s: %s, %s", orphan.verb, orphan.part.resource_id, orphan.reason)

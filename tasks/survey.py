@@ -11,10 +11,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.phase import is_worth_retrying
 from vmpool import tags
-from vmpool.arm.clients import Cloud, connect
+from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import observe
 from vmpool.arm.survey import survey_images
 from vmpool.arm.tagging import merge_tags
@@ -41,7 +41,7 @@ async def ask_status(pool: str | None) -> dict[str, Any]:
     """The status of a pool, asked of Azure now. Not cached: it changes."""
     settings = load_settings()
     name = check_pool_name(pool or settings.pool)
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected(settings)
     observed = await anyio.to_thread.run_sync(observe, cloud, name)
     return document(observed, IdleRules.of(settings))
 
@@ -56,8 +56,7 @@ async def ask_status(pool: str | None) -> dict[str, Any]:
 )
 async def ask_images() -> dict[str, Any]:
     """The golden images, asked of Azure now. Not cached: they change."""
-    settings = load_settings()
-    cloud = connect(settings, await load_credential(settings))
+    cloud = await connected()
     return await anyio.to_thread.run_sync(survey_images, cloud)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -16,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmpool.arm import web
 from vmpool.arm.clients import Cloud
 from vmpool.moments import parse_time
 from vmpool.money import RETAIL, TABLE
@@ -74,11 +74,9 @@ def _ask(cloud: Cloud, region: str, sizes: Sequence[str]) -> list[Item]:
     import httpx  # noqa: PLC0415 # 0.2 s that a status does not need
 
     deadline = time.monotonic() + TOTAL_WALL_SECONDS
-    ca_file = cloud.access.ca_file
-    trust = ssl.create_default_context(cafile=ca_file or None)
     groups = [sizes[i : i + MOST_SIZES] for i in range(0, len(sizes), MOST_SIZES)]
     try:
-        with httpx.Client(verify=trust, timeout=ASK_WALL_SECONDS, trust_env=not ca_file) as client:
+        with web.client(cloud, ASK_WALL_SECONDS) as client:
             pages = [_pages(client, cloud, region, group, deadline) for group in groups]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _NoAnswerError(str(error) or type(error).__name__) from error

@@ -68,7 +68,7 @@ def run_everywhere(
         outcome, voice = outcomes[worker], Voice(screen, worker)
         hear = voice.hear if shown else _keeper(outcome)
         try:
-            outcome.exit_code = stream(addresses[worker], argv, hear, end)
+            outcome.exit_code = stream(addresses[worker], argv, hear, end.is_set)
         except VmPoolError as error:
             outcome.error = error
         voice.close()

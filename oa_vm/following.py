@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oa_vm.output import give_up
+from oa_vm.output import give_up, has_reader
 from vmpool.errors import PermanentError
 from vmpool.guest.connection import Address
 from vmpool.guest.docker import DOCKER
@@ -23,7 +23,7 @@ def show_log(worker: str, address: Address, tail: int | None, *, is_followed: bo
         worker: whose.
         address: where it is.
         tail: at most so many lines of the past; all when None.
-        is_followed: go on until Ctrl-C, or until the container ends.
+        is_followed: go on until Ctrl-C, until the container ends, or until nobody reads any more.
 
     Raises:
         PermanentError: there is no container.
@@ -33,7 +33,12 @@ def show_log(worker: str, address: Address, tail: int | None, *, is_followed: bo
     options += ["--follow"] if is_followed else []
     with _ended_by_ctrl_c(is_wanted=is_followed) as end:
         argv = [*DOCKER, "logs", *options, CONTAINER]
-        code = stream(address, argv, lambda source, data: _write(source, data, end), end)
+        code = stream(
+            address,
+            argv,
+            lambda source, data: _write(source, data, end),
+            lambda: end.is_set() or not has_reader(sys.stdout),
+        )
     if code:
         raise PermanentError(
             f"{worker} has no log of Windows (docker logs: exit code {code}): "

@@ -1,4 +1,8 @@
-"""Tunnels that are held open for a person, until Ctrl-C: `pool-tunnel` and `pool-vnc`."""
+"""Tunnels that are held open for a person, until Ctrl-C: `pool-tunnel` and `pool-vnc`.
+
+A program that reads their addresses through a pipe holds them by its end of the pipe: when it is
+gone, however it ended, the tunnels are not left behind.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from contextlib import suppress
 import httpx
 
 from oa_vm.children import EndRequest
-from oa_vm.output import err, out, print_json, say, table
+from oa_vm.output import err, has_reader, out, print_json, say, table
 from oa_vm.reach import only_failure, reach
 from vmpool.errors import PermanentError
 from vmpool.guest.tunnel import TunnelState
@@ -99,13 +103,13 @@ def _print_addresses(pool: str, tunnels: Tunnels, *, as_json: bool) -> None:
 
 
 def _hold(tunnels: Tunnels) -> None:
-    """Until the end is asked for.
+    """Until the end is asked for, or nobody reads any more.
 
     Raises:
         PermanentError: every tunnel has ended, because other machines answer.
     """
     with EndRequest() as end:
-        while not end.wait(POLL_WALL_SECONDS):
+        while has_reader(sys.stdout) and not end.wait(POLL_WALL_SECONDS):
             if all(each.state is TunnelState.REFUSED for each in tunnels.opened.values()):
                 raise PermanentError("no tunnel is left: oa-vm pool-status shows the pool")
 

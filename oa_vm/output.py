@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -53,6 +55,23 @@ def give_up(to: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, to.fileno())
     os.close(nowhere)
+
+
+def has_reader(of: TextIO) -> bool:
+    """Whether anybody may still read what is written there; asked without writing.
+
+    A write tells it too, but what is held open, or a log that is silent, may have nothing to write.
+    A terminal is no pipe: closed, it sends SIGHUP, and whoever ignores that chose to go on.
+
+    Args:
+        of: one of our outputs; what is neither a pipe nor a socket is always read.
+    """
+    mode = os.fstat(of.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return True
+    poll = select.poll()
+    poll.register(of.fileno(), select.POLLRDBAND)  # Linux would take 0, macOS and illumos don't
+    return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def say(words: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from command_line import OA_VM, CommandLine
-from running_pool import POOL, STRANGER, RunningPool, leftovers, until
+from running_pool import PATIENCE_SECONDS, POOL, STRANGER, RunningPool, leftovers, until
 
 from local_azure import control
 from vmpool.guest.keys import new_host_key
@@ -122,18 +122,33 @@ def test_a_log_is_followed_until_ctrl_c(pool: RunningPool) -> None:
     assert held.err == ""
 
 
-def test_a_log_whose_reader_has_gone_ends_quietly(pool: RunningPool) -> None:
-    command = f"{OA_VM} pool-logs 0 -f | head -n 1"
-    done = subprocess.run(
-        ["sh", "-c", command],
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("pool-logs", "0", "-f"), id="a log that goes on being printed"),
+        pytest.param(("pool-logs", "0", "--tail", "1", "-f"), id="a log that says nothing more"),
+        pytest.param(("pool-tunnel", "0", "--json"), id="tunnels"),
+        pytest.param(("pool-vnc", "0"), id="a desktop"),
+    ],
+)
+def test_what_is_held_for_a_reader_ends_quietly_when_it_has_gone(
+    pool: RunningPool, command: tuple[str, ...]
+) -> None:
+    """Whatever it has to say is said, or not: `head -n 1` reads a piece and goes."""
+    process = subprocess.Popen(
+        [OA_VM, *command],
         env=pool.oa_vm.environment,
         cwd=pool.oa_vm.state_dir,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
-    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert process.stderr.read() == ""
 
 
 def test_tunnels_lead_to_waa_and_desktop_until_ctrl_c(pool: RunningPool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import selectors
 import shlex
-import threading
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -30,8 +29,12 @@ class Source(StrEnum):
 Hear = Callable[[Source, bytes], None]
 
 
+def _never() -> bool:
+    return False
+
+
 def stream(
-    address: Address, argv: Sequence[str], hear: Hear, end: threading.Event | None = None
+    address: Address, argv: Sequence[str], hear: Hear, is_enough: Callable[[], bool] = _never
 ) -> int | None:
     """Run a program over a connection of its own.
 
@@ -39,10 +42,11 @@ def stream(
         address: the VM, and which host key to expect.
         argv: program and arguments; they arrive as they are.
         hear: called with every piece of output, in order, on this thread; raises no OSError.
-        end: once set, the connection is cut and the program with it.
+        is_enough: asked several times a second, also while nothing comes; once it says so, the
+            connection is cut and the program with it.
 
     Returns:
-        Its exit code; None when the end was asked for.
+        Its exit code; None when it was enough.
 
     Raises:
         GuestUnreachableError: the VM can't be reached, does not answer any more, or was cut.
@@ -55,7 +59,7 @@ def stream(
             channel = transport.open_session(timeout=CONNECT_WALL_SECONDS)
             channel.exec_command(shlex.join(argv))
             channel.shutdown_write()  # it has no input
-            if not _listen(channel, hear, end or threading.Event()):
+            if not _listen(channel, hear, is_enough):
                 return None
             code = int(channel.recv_exit_status())
         if code < 0:
@@ -65,12 +69,12 @@ def stream(
         link.close()
 
 
-def _listen(channel: paramiko.Channel, hear: Hear, end: threading.Event) -> bool:
+def _listen(channel: paramiko.Channel, hear: Hear, is_enough: Callable[[], bool]) -> bool:
     """Hand on the output to its end; whether that came by itself."""
     heard_at = time.monotonic()
     with selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
-        while not end.is_set():
+        while not is_enough():
             is_over = channel.eof_received or channel.closed  # asked before what is left is read
             if selector.select(0 if is_over else POLL_WALL_SECONDS) and _drain(channel, hear):
                 heard_at = time.monotonic()

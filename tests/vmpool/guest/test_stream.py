@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 from guest_vm import Vm
@@ -22,11 +23,11 @@ def heard() -> Heard:
 
 
 async def begin(
-    vm: Vm, heard: Heard, *argv: str, end: threading.Event | None = None
+    vm: Vm, heard: Heard, *argv: str, is_enough: Callable[[], bool] = lambda: False
 ) -> asyncio.Future[int | None]:
     """Run a program; returns once something was heard of it, or soon."""
     running = asyncio.ensure_future(
-        asyncio.to_thread(stream, vm.address(), argv, lambda *item: heard.append(item), end)
+        asyncio.to_thread(stream, vm.address(), argv, lambda *item: heard.append(item), is_enough)
     )
     for _ in range(100):
         if heard or running.done():
@@ -49,7 +50,7 @@ async def test_the_two_outputs_are_told_apart(vm: Vm, heard: Heard) -> None:
 
 async def test_output_is_heard_before_the_program_has_ended(vm: Vm, heard: Heard) -> None:
     end = threading.Event()
-    running = await begin(vm, heard, "sh", "-c", "echo now; sleep 1000", end=end)
+    running = await begin(vm, heard, "sh", "-c", "echo now; sleep 1000", is_enough=end.is_set)
     assert heard == [(Source.OUT, b"now\n")]
     assert not running.done()
     end.set()

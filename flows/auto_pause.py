@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.pool_pause import pool_pause
+from tasks.budgeting import pools_over_budget
 from tasks.guarding import look_after_pools
 from vmpool.errors import LockedError, VmPoolError
 
@@ -15,6 +16,8 @@ from vmpool.errors import LockedError, VmPoolError
 @flow(name="auto-pause", flow_run_name="auto-pause")
 async def auto_pause() -> list[str]:
     """Pause every pool that is due, all at once; one that fails holds up no other.
+
+    With a budget that is used up, every pool that is billed is due, whatever holds it: money first.
 
     A pool that an operation is working on is left to the next run: while this one waited, no other
     would come, and pools that become due meanwhile would go on costing.
@@ -26,8 +29,11 @@ async def auto_pause() -> list[str]:
         VmPoolError: at least one due pool is not paused; the message names them.
     """
     due = await look_after_pools()
+    over = await pools_over_budget()
+    due = sorted({*due, *over})
     ended = await asyncio.gather(
-        *(pool_pause(pool, only_if_due=True) for pool in due), return_exceptions=True
+        *(pool_pause(pool, only_if_due=True, is_over_budget=pool in over) for pool in due),
+        return_exceptions=True,
     )
     failures = []
     for pool, end in zip(due, ended, strict=True):

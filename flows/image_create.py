@@ -7,16 +7,15 @@ from typing import Any
 from prefect import flow
 
 from tasks import bake
+from tasks.budgeting import check_budget
 from tasks.images import promote_image
 from tasks.operation import operation
 from tasks.outcome import image_status
 from tasks.seed import take_worker
 from tasks.wanted import spec_from
 from vmpool.golden import Image
-from vmpool.naming import BAKE_POOL
-
-BAKE_HOURS = 4.0
-"""Auto-pause of builder and canary: a cold start of 42 min, a canary, and room for a slow day."""
+from vmpool.model import Place
+from vmpool.naming import BAKE_HOURS, BAKE_POOL
 
 
 @flow(name="image-create", flow_run_name="image-create")
@@ -44,6 +43,7 @@ async def image_create(
         spec = spec_from(session, 1, sizes, regions, BAKE_HOURS)
         image: Image | None = None
         await bake.check_regions()
+        await check_budget([Place(spec.sizes[0], spec.regions[0])], (), BAKE_HOURS)
         await bake.clear()
         await bake.drop_candidates()
         try:

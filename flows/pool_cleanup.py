@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow
 
+from tasks.budgeting import note_spending
 from tasks.idle import may_delete
 from tasks.machines import delete_network
 from tasks.operation import look, operation, run_name
@@ -38,6 +39,7 @@ async def pool_cleanup(pool: str | None = None, only_if_idle: bool = False) -> d
         if only_if_idle and not may_delete(observed, session.settings, session.clock.now()):
             return document(observed)
         actions = plan_cleanup(observed)
+        await note_spending()
         outcomes = await each(actions, remove)
         if all(outcome.is_ok for outcome in outcomes):
             await final_cost()

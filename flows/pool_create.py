@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.logging import get_run_logger
 
+from tasks.budgeting import check_budget
 from tasks.capacity import find_capacity
 from tasks.images import our_images
 from tasks.operation import look, operation, run_name
@@ -57,6 +58,8 @@ async def pool_create(  # noqa: PLR0913, PLR0917 # the form in the UI
         actions = plan_create(spec, observed)
         new = [a.worker for a in actions if a.verb in (Verb.CREATE, Verb.RECREATE)]
         places: dict[str, Place] = await find_capacity(session.pool, spec, new) if new else {}
+        old = [worker for worker in observed.workers if worker.name not in new]
+        await check_budget(list(places.values()), old, spec.auto_pause_hours)
 
         async def up(action: Action) -> Outcome:
             return await bring_up(action, spec, places.get(action.worker))

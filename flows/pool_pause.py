@@ -19,12 +19,17 @@ UNASKED_WALL_SECONDS = 5.0
 
 
 @flow(name="pool-pause", flow_run_name=run_name)
-async def pool_pause(pool: str | None = None, only_if_due: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 # a tick box in the UI
+async def pool_pause(
+    pool: str | None = None,
+    only_if_due: bool = False,  # noqa: FBT001, FBT002 # a tick box in the UI
+    is_over_budget: bool = False,  # noqa: FBT001, FBT002 # same
+) -> dict[str, Any]:
     """Pause a pool; running it again finishes the job of one that failed half way.
 
     Args:
         pool: pool name; WAA_POOL by default.
         only_if_due: pause only if its time is up, and nobody works on it: as auto-pause does.
+        is_over_budget: pause though its time is not up, unless somebody works on it: likewise.
 
     Returns:
         The pool's status, as `pool-status --json` shows it.
@@ -34,9 +39,9 @@ async def pool_pause(pool: str | None = None, only_if_due: bool = False) -> dict
         LockedError: another operation works on it and did not let go in time.
         VmPoolError: a worker is not deallocated; it may still be billed.
     """
-    patience = UNASKED_WALL_SECONDS if only_if_due else None
+    patience = UNASKED_WALL_SECONDS if only_if_due or is_over_budget else None
     async with operation(pool, lock_timeout_seconds=patience) as session:
         observed = require_pool(await look(session))
-        if only_if_due and not is_due(observed, session.clock.now()):
+        if only_if_due and not is_over_budget and not is_due(observed, session.clock.now()):
             return document(observed)
         return await conclude_down(await each(plan_pause(observed), bring_down))

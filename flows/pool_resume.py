@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow
 
+from tasks.budgeting import check_budget
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_up
 from tasks.reconcile import Outcome, bring_up, each
@@ -39,6 +40,7 @@ async def pool_resume(
         spec = spec_from(
             session, len(actions), auto_pause_hours=auto_pause_hours, min_ready=min_ready
         )
+        await check_budget((), observed.workers, spec.auto_pause_hours)
 
         async def up(action: Action) -> Outcome:
             return await bring_up(action, spec, None)

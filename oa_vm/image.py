@@ -11,7 +11,7 @@ from oa_vm.image_views import print_images, print_pull, print_push
 from oa_vm.options import DryRun, Json, Pool, Region, Size, Yes
 from oa_vm.output import ask_to_delete, out, print_json
 from oa_vm.run import run_flow
-from oa_vm.views import print_status
+from oa_vm.views import print_budgets, print_status
 from vmpool.golden import ImageState
 from vmpool.settings import Settings, load_settings
 
@@ -43,9 +43,13 @@ def image_create(
     if dry_run:
         current = _current(images)
         old = f"{current['name']} becomes previous" if current else "it is the first"
-        print_json({"replaces": current}) if as_json else out.print(
-            f"A new image would be baked {'without' if without_windows else 'with'} Windows; {old}."
-        )
+        budgets = _bake_budgets(settings, size, region)
+        if as_json:
+            print_json({"replaces": current, "budgets": budgets})
+            return
+        how = "without" if without_windows else "with"
+        out.print(f"A new image would be baked {how} Windows; {old}.")
+        print_budgets(budgets)
         return
     if from_worker and not yes:
         ask_to_delete("image-create", f"Use up worker {from_worker}, and delete it?")
@@ -56,6 +60,18 @@ def image_create(
         "from_worker": from_worker,
     }
     print_images(run_flow(settings, "image-create", parameters), as_json=as_json)
+
+
+def _bake_budgets(
+    settings: Settings, size: list[str] | None, region: list[str] | None
+) -> list[dict[str, Any]]:
+    """What the budgets say of a bake."""
+    from oa_vm.budget_preview import budget_figures  # noqa: PLC0415 # imports Azure's SDK
+    from vmpool.model import Place  # noqa: PLC0415 # beside its only use
+    from vmpool.naming import BAKE_HOURS  # noqa: PLC0415 # same
+
+    first = Place((size or settings.sizes)[0], (region or settings.regions)[0])
+    return budget_figures(settings, [first], (), BAKE_HOURS)
 
 
 def image_refresh(as_json: Json = False, dry_run: DryRun = False) -> None:

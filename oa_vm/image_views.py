@@ -78,7 +78,11 @@ def _print_docker_image(listed: dict[str, Any]) -> None:
         out.print(f"Registry: unknown, {registry['error']}")
     else:
         has = f"has it as {_short(registry['digest'])}" if registry["digest"] else "lacks it"
-        out.print(f"Registry {registry['name']} in {registry['region']} {has}")
+        day = registry["usd_per_day"]
+        out.print(
+            f"Registry {registry['name']} in {registry['region']} {has}; "
+            f"it costs {'?' if day is None else f'{day:.2f}'} USD a day"
+        )
 
 
 def _short(digest: str | None) -> str:
@@ -104,5 +108,5 @@ def _cells(image: dict[str, Any]) -> dict[str, str]:
         "kept in": " ".join([image["kind"], *image["regions"]]),
         "win": "yes" if image["windows"] else "no",
         "boot": "-" if boot is None else f"{boot / 60:.1f} min",
-        "USD/mo": f"{image['usd_per_month']:.2f}",
+        "USD/mo": "?" if image["usd_per_month"] is None else f"{image['usd_per_month']:.2f}",
     }

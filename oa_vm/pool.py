@@ -57,13 +57,17 @@ def pool_create(
     check_spec(spec)
     observed = _look_first(settings)
     if dry_run:
-        from oa_vm.preview import places_for, with_image  # noqa: PLC0415 # imports Azure's SDK
+        from oa_vm.budget_preview import budget_figures  # noqa: PLC0415 # imports Azure's SDK
+        from oa_vm.preview import described, new_places, with_image  # noqa: PLC0415 # same
 
         kept = kept_as_they_are(observed, size or (), region or (), image if image != AUTO else "")
         if kept:
             err.print(f"[yellow]warning:[/] {kept}", soft_wrap=True)
         spec, actions = with_image(settings, spec, image), plan_create(spec, observed)
-        print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
+        places = new_places(settings, spec, actions)
+        old = [worker for worker in observed.workers if worker.name not in places]
+        budgets = budget_figures(settings, list(places.values()), old, hours)
+        print_plan(settings.pool, actions, described(places, spec), budgets, as_json=as_json)
         return
     parameters = {
         "pool": spec.name,
@@ -88,7 +92,11 @@ def pool_resume(
     settings = load_settings(pool=pool)
     observed = _existing(settings)
     if dry_run:
-        print_plan(settings.pool, plan_resume(observed), as_json=as_json)
+        from oa_vm.budget_preview import budget_figures  # noqa: PLC0415 # imports Azure's SDK
+
+        hours = settings.auto_pause_hours if auto_pause_hours is None else auto_pause_hours
+        budgets = budget_figures(settings, (), observed.workers, hours)
+        print_plan(settings.pool, plan_resume(observed), budgets=budgets, as_json=as_json)
         return
     parameters = {
         "pool": settings.pool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vmpool.arm import capacity, tagging
@@ -47,7 +47,7 @@ def preview_sweep(settings: Settings) -> dict[str, Any]:
     return sweep_document(judged, judge_all(parts, workers, cloud.clock.now()))
 
 
-def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) -> dict[str, str]:
+def new_places(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) -> dict[str, Place]:
     """Where the workers that are to be created would go."""
     new = [action.worker for action in actions if action.verb in (Verb.CREATE, Verb.RECREATE)]
     if not new:
@@ -56,7 +56,11 @@ def places_for(settings: Settings, spec: PoolSpec, actions: Sequence[Action]) ->
     offers = capacity.offers(cloud, spec.regions)
     ranked = rank_places(spec, offers, tagging.avoided_places(cloud), cloud.clock.now())
     quotas = capacity.quotas(cloud, spec.regions)
-    places = assign_places(new, ranked, {quota.region: quota for quota in quotas})
+    return assign_places(new, ranked, {quota.region: quota for quota in quotas})
+
+
+def described(places: Mapping[str, Place], spec: PoolSpec) -> dict[str, str]:
+    """Each worker's place in words, and what the worker is made from."""
     return {worker: _described(place, spec) for worker, place in places.items()}
 
 

@@ -16,7 +16,12 @@ HOURS_BEFORE_DAYS = 48
 
 
 def print_plan(
-    pool: str, actions: Sequence[Action], places: dict[str, str] | None = None, *, as_json: bool
+    pool: str,
+    actions: Sequence[Action],
+    places: dict[str, str] | None = None,
+    budgets: Sequence[dict[str, Any]] = (),
+    *,
+    as_json: bool,
 ) -> None:
     """What would be done to each worker.
 
@@ -24,12 +29,13 @@ def print_plan(
         pool: pool name.
         actions: the plan.
         places: where those go that would be created.
+        budgets: what `oa_vm.budget_preview` says of it.
         as_json: as one JSON document.
     """
     places = places or {}
     if as_json:
         rows = [asdict(action) | {"place": places.get(action.worker)} for action in actions]
-        print_json({"pool": pool, "actions": rows})
+        print_json({"pool": pool, "actions": rows, "budgets": list(budgets)})
         return
     cells = [
         {
@@ -40,6 +46,14 @@ def print_plan(
         for action in actions
     ]
     out.print(table(f"Plan for {pool} (nothing is changed)", cells))
+    print_budgets(budgets)
+
+
+def print_budgets(budgets: Sequence[dict[str, Any]]) -> None:
+    """A line for each budget that is set: the figures, or why the run would be refused."""
+    for found in budgets:
+        would = "would be refused, " if found["is_beyond"] else ""
+        out.print(f"Budget: {would}{found['said']}")
 
 
 def print_status(status: dict[str, Any], *, as_json: bool) -> None:

@@ -16,9 +16,6 @@ AUTO, NONE = "auto", "none"
 KEPT = 2
 """Good images that are kept: the current one, and the one to go back to."""
 SHORT_DIGEST = len("sha256:") + 12
-USD_PER_GB_MONTH = 0.05
-"""Managed image or one copy of a gallery's, per GB of its size: Azure's price page for snapshots
-and images, US regions. An upper bound: Azure bills what is used of it."""
 
 
 def named(images: Sequence[Image], name: str) -> Image:
@@ -161,9 +158,16 @@ def what_changed(image: Image, docker_image: str, bases: Mapping[str, str]) -> t
     return tuple(found)
 
 
-def usd_per_month(image: Image) -> float:
-    """What keeping an image costs at most: every copy is paid."""
-    return image.size_gb * image.replicas * USD_PER_GB_MONTH
+def usd_per_month(image: Image, usd_per_gb: float | None) -> float | None:
+    """What keeping an image costs at most, None if the price is unknown.
+
+    Every copy is paid. Azure bills what is used of it, which it does not tell.
+
+    Args:
+        image: the image.
+        usd_per_gb: price of a GB and month in its region.
+    """
+    return None if usd_per_gb is None else image.size_gb * image.replicas * usd_per_gb
 
 
 def age_days(image: Image, now: datetime) -> float:

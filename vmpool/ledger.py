@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vmpool.model import PowerState, Worker
+from vmpool.moments import day_of, month_of
 from vmpool.money import Ledger
 
 CREATING = timedelta(seconds=20)
@@ -68,7 +69,14 @@ class Sight:
 def opened(at: datetime) -> Ledger:
     """The ledger of a VM whose creation is requested at `at`."""
     return Ledger(
-        0.0, _whole(at), is_billed=False, slack_seconds=0.0, session_at=_whole(at), session_base=0.0
+        0.0,
+        _whole(at),
+        is_billed=False,
+        slack_seconds=0.0,
+        session_at=_whole(at),
+        session_base=0.0,
+        day_base=0.0,
+        month_base=0.0,
     )
 
 
@@ -77,7 +85,21 @@ def accrue(ledger: Ledger, at: datetime) -> Ledger:
     until = max(_whole(at), ledger.until)
     passed = (until - ledger.until).total_seconds()
     billed = ledger.billed_seconds + (passed if ledger.is_billed else 0.0)
-    return replace(ledger, until=until, billed_seconds=billed)
+    return replace(
+        ledger,
+        until=until,
+        billed_seconds=billed,
+        day_base=_base(ledger, ledger.day_base, day_of(until)),
+        month_base=_base(ledger, ledger.month_base, month_of(until)),
+    )
+
+
+def _base(ledger: Ledger, known: float | None, began: datetime) -> float | None:
+    """What was billed when a day or month began: known, or passed since the ledger was written."""
+    if began <= ledger.until:
+        return known
+    passed = (began - ledger.until).total_seconds()
+    return ledger.billed_seconds + (passed if ledger.is_billed else 0.0)
 
 
 def switched(ledger: Ledger, at: datetime, *, is_billed: bool) -> Ledger:

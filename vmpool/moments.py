@@ -20,3 +20,13 @@ def parse_time(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def day_of(moment: datetime) -> datetime:
+    """When the day of a moment began, in UTC."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_of(moment: datetime) -> datetime:
+    """When its month began, in UTC."""
+    return day_of(moment).replace(day=1)

@@ -76,6 +76,8 @@ class Ledger:
         slack_seconds: by how much `billed_seconds` may be wrong, because a change was seen late.
         session_at: when the present or last session began: create, or start after a pause.
         session_base: `billed_seconds` at that moment.
+        day_base: `billed_seconds` when the day (UTC) of `until` began, None if that is unknown.
+        month_base: likewise of its month.
     """
 
     billed_seconds: float
@@ -84,6 +86,8 @@ class Ledger:
     slack_seconds: float
     session_at: datetime
     session_base: float
+    day_base: float | None = None
+    month_base: float | None = None
 
     def encode(self) -> str:
         """`billed=5400 until=2026-11-25T01:02:03Z on=yes slack=0 session=... base=0`.
@@ -98,6 +102,8 @@ class Ledger:
                 "slack": f"{self.slack_seconds:.0f}",
                 "session": format_time(self.session_at),
                 "base": f"{self.session_base:.1f}",
+                "day": _seconds(self.day_base),
+                "month": _seconds(self.month_base),
             }
         )
 
@@ -109,7 +115,8 @@ class Ledger:
         billed, slack, base = (_finite(found.get(key, "")) for key in ("billed", "slack", "base"))
         if until is None or session_at is None or billed is None or slack is None or base is None:
             return None
-        return cls(billed, until, found.get("on") == "yes", slack, session_at, base)
+        day, month = (_finite(found.get(key, "")) for key in ("day", "month"))
+        return cls(billed, until, found.get("on") == "yes", slack, session_at, base, day, month)
 
 
 @dataclass(frozen=True)
@@ -240,6 +247,10 @@ def _decode_sums(text: str) -> Sums:
 
 def _price(amount: float | None) -> str:
     return UNKNOWN if amount is None else f"{amount:.8g}"
+
+
+def _seconds(amount: float | None) -> str:
+    return UNKNOWN if amount is None else f"{amount:.1f}"
 
 
 def _usd(amount: float | None) -> str:

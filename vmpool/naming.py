@@ -46,6 +46,8 @@ def lock_name(pool: str) -> str:
     return f"waa-pool-{pool}"
 
 
+BAKE_HOURS = 4.0
+"""Auto-pause of builder and canary: a cold start of 42 min, a canary, and room for a slow day."""
 BAKE_POOL = "waa-bake"
 """Pool of the bake's own VMs: builder and canary. One bake at a time: its lock is the pool's."""
 

@@ -139,6 +139,18 @@ class Settings(BaseSettings):
         description="Prefect notification block (type/name) that warnings are sent to, such as "
         "slack-webhook/team; none by default.",
     )
+    budget_usd_per_day: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="USD that all pools of the group may cost a day (UTC); no budget by default.",
+    )
+    budget_usd_per_month: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="USD that they may cost a calendar month (UTC); no budget by default.",
+    )
     credentials_block: str = Field(
         "",
         description="Name of a prefect-azure AzureContainerInstanceCredentials block; "

@@ -26,6 +26,7 @@ from vmpool.lifetime import (
 )
 from vmpool.model import Intent, Observed, PoolState, PowerState, WindowsState, Worker
 from vmpool.money import Sums
+from vmpool.pricing import Rates
 from vmpool.tags import format_time
 
 STALE_OPERATION_SECONDS = 3600
@@ -141,7 +142,11 @@ def _sums(sums: Sums) -> dict[str, float | None]:
 
 
 def images_document(
-    images: Sequence[Image], docker_image: str, bases: Mapping[str, str], now: datetime
+    images: Sequence[Image],
+    docker_image: str,
+    bases: Mapping[str, str],
+    rates: Mapping[str, Rates],
+    now: datetime,
 ) -> dict[str, Any]:
     """The JSON of `oa-vm image-list --json`; its keys are an interface, add but don't rename.
 
@@ -149,6 +154,7 @@ def images_document(
         images: ours.
         docker_image: name of the Docker image that would be built now.
         bases: digests of the base images now, by their labels; those that are known.
+        rates: what things cost, by region of the images.
         now: cloud time.
     """
     return {
@@ -156,12 +162,14 @@ def images_document(
         "base_digest": bases.get(BASE_LABEL),
         "windows_digest": bases.get(WINDOWS_LABEL),
         "images": [
-            _image(image, what_changed(image, docker_image, bases), now) for image in images
+            _image(image, what_changed(image, docker_image, bases), rates[image.region], now)
+            for image in images
         ],
     }
 
 
-def _image(image: Image, changed: Sequence[str], now: datetime) -> dict[str, Any]:
+def _image(image: Image, changed: Sequence[str], rates: Rates, now: datetime) -> dict[str, Any]:
+    per_month = usd_per_month(image, rates.image_per_gb_month)
     return {
         "name": image.name,
         "state": image.state.value,
@@ -181,7 +189,7 @@ def _image(image: Image, changed: Sequence[str], now: datetime) -> dict[str, Any
         "source": image.source,
         "is_stale": bool(changed),
         "changed": list(changed),
-        "usd_per_month": round(usd_per_month(image), 2),
+        "usd_per_month": None if per_month is None else round(per_month, 2),
         "is_estimate": True,
     }
 

@@ -83,6 +83,8 @@ IMAGE_WINDOWS_DIGEST = "waa-image-windows-digest"
 """Digest of the base image with Windows (WAA_WINDOWS_IMAGE) that it was built from."""
 REGISTRY = "waa-registry"
 """On a container registry: `yes` if we made it."""
+BUDGET = "waa-budget"
+"""On the resource group: what pools had spent this day and month when last looked at."""
 NO_CAPACITY = "waa-no-capacity"
 """On the resource group: `waa-no-capacity.<region>.<size>` = until when the place is avoided."""
 

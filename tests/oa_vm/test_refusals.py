@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from command_line import CommandLine
 
@@ -66,3 +68,23 @@ def test_a_setting_that_is_nonsense_names_its_variable(lone_oa_vm: CommandLine) 
 def test_down_with_nothing_running_is_fine(lone_oa_vm: CommandLine) -> None:
     answer = lone_oa_vm("down")
     assert (answer.code, answer.out) == (0, "Nothing was running.\n")
+
+
+def test_a_dry_run_shows_what_the_budget_would_say(oa_vm: CommandLine) -> None:
+    poor = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="0.5")
+    rich = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="50")
+    refused = poor("pool-create", "--dry-run", "--json")
+    found = json.loads(refused.out)["budgets"]
+    assert [(item["period"], item["budget_usd"], item["is_beyond"]) for item in found] == [
+        ("day", 0.5, True)
+    ]
+    assert found[0]["run_usd"] == pytest.approx(2 * 0.484)
+    answer = rich("pool-create", "--dry-run").out
+    assert "0.97 until auto-pause" in " ".join(answer.split())
+    assert max(len(line) for line in answer.splitlines()) <= 80
+
+
+def test_a_budget_of_nothing_is_refused(oa_vm: CommandLine) -> None:
+    answer = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="-1")("pool-create")
+    assert answer.code == 2
+    assert "WAA_BUDGET_USD_PER_DAY" in answer.trouble

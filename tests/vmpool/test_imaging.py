@@ -225,6 +225,7 @@ def test_what_is_not_known_or_the_same_makes_no_image_stale(bases: dict[str, str
 
 
 def test_an_image_costs_its_size_and_ages() -> None:
-    assert imaging.usd_per_month(image()) == pytest.approx(6.4)
-    assert imaging.usd_per_month(image(others=("eastus",))) == pytest.approx(12.8)
+    assert imaging.usd_per_month(image(), 0.05) == pytest.approx(6.4)
+    assert imaging.usd_per_month(image(others=("eastus",)), 0.05) == pytest.approx(12.8)
+    assert imaging.usd_per_month(image(), None) is None
     assert imaging.age_days(image(days=3), NOW) == pytest.approx(3)

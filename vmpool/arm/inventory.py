@@ -43,21 +43,24 @@ FREE = ("schedules", "galleries", "images", "virtualmachines/extensions")
 """Last words of types that cost nothing: shutdown schedules, galleries, their definitions."""
 
 
-def pools_everywhere(cloud: Cloud, parts: Sequence[str] = BILLED_PARTS) -> tuple[Observed, ...]:
+def pools_everywhere(
+    cloud: Cloud, parts: Sequence[str] = BILLED_PARTS, scope: str = ""
+) -> tuple[Observed, ...]:
     """Every pool in every resource group, by name; a pool's group is in its resources' ids.
 
     Args:
         cloud: connection.
         parts: the types of its parts that are wanted; what costs something by default.
+        scope: ARM id of a resource group, for its pools only.
 
     Raises:
         VmPoolError: Azure could not be asked; never fewer pools instead.
     """
     vms, statuses, *found = at_once(
         [
-            partial(_everywhere, cloud, VM),
+            partial(_everywhere, cloud, VM, scope),
             partial(list_all, cloud, _path(cloud, VM), API[VM], {"statusOnly": "true"}),
-            *(partial(_everywhere, cloud, kind) for kind in parts),
+            *(partial(_everywhere, cloud, kind, scope) for kind in parts),
         ]
     )
     by_kind = dict(zip(parts, found, strict=True))
@@ -181,12 +184,12 @@ def _name(item: Json) -> str:
     return "/".join(str(item["id"]).partition("/providers/")[2].split("/")[2::2])
 
 
-def _everywhere(cloud: Cloud, kind: str) -> list[Json]:
-    return list_all(cloud, _path(cloud, kind), API[kind])
+def _everywhere(cloud: Cloud, kind: str, scope: str = "") -> list[Json]:
+    return list_all(cloud, _path(cloud, kind, scope), API[kind])
 
 
-def _path(cloud: Cloud, kind: str) -> str:
-    return f"{subscription_id(cloud)}/providers/{kind}"
+def _path(cloud: Cloud, kind: str, scope: str = "") -> str:
+    return f"{scope or subscription_id(cloud)}/providers/{kind}"
 
 
 def _key(item: Json) -> tuple[str, str]:

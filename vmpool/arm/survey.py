@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vmpool.arm import prices
 from vmpool.arm.clients import Cloud
 from vmpool.arm.images import list_images
 from vmpool.arm.oci import Registry
@@ -35,7 +36,10 @@ def survey_images(cloud: Cloud) -> dict[str, Any]:
     )
     images: tuple[Image, ...] = answers[0]
     bases: dict[str, str] = answers[1]
-    document = images_document(images, docker_image_name(cloud.settings), bases, cloud.clock.now())
+    regions = sorted({image.region for image in images})
+    rates = {region: prices.rates(cloud, region, cloud.settings.sizes) for region in regions}
+    docker_image = docker_image_name(cloud.settings)
+    document = images_document(images, docker_image, bases, rates, cloud.clock.now())
     return {**document, "registry": answers[2]}
 
 
@@ -74,8 +78,9 @@ def registry_document(cloud: Cloud) -> dict[str, Any] | None:
         return {"error": str(error)}
     if registry is None:
         return None
+    rates = prices.rates(cloud, registry.region, cloud.settings.sizes)
     found = {"name": registry.name, "login_server": registry.login_server,
-             "region": registry.region}  # fmt: skip
+             "region": registry.region, "usd_per_day": rates.registry_per_day}  # fmt: skip
     if not registry.is_usable:
         return {**found, "error": f"it is {registry.state}"}
     wanted = in_registry(registry, docker_image_name(cloud.settings))

@@ -262,6 +262,7 @@ def emitted() -> set[str]:
     of_pool += re.findall(r"(?:emit|deliver)_pool_event\([\w.]+, \"(\w+)\"", source)
     of_images = re.findall(r"image_status\(\"(\w+)\"\)", source)
     names = {f"waa.pool.{name}" for name in of_pool} | {f"waa.image.{name}" for name in of_images}
+    names |= set(re.findall(r"emit_event\(\s*\"([\w.]+)\"", source))
     return names | {"waa.phase.completed", "waa.phase.failed"}
 
 

@@ -9,7 +9,7 @@ from vmpool import budget
 from vmpool.arm import prices
 from vmpool.arm.budgeting import limits, reckon
 from vmpool.arm.clients import connect
-from vmpool.budget import own_prices
+from vmpool.cost import own_prices
 from vmpool.model import Place, Worker
 from vmpool.settings import Settings
 

@@ -11,13 +11,13 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
 from tasks import ledgers
-from tasks.credentials import load_credential
+from tasks.credentials import connected
 from tasks.events import pool_resource
 from tasks.session import current
 from vmpool import budget
 from vmpool.arm import budgeting
-from vmpool.arm.clients import connect
 from vmpool.budget import Reckoning
+from vmpool.cost import own_prices
 from vmpool.errors import PermanentError, VmPoolError
 from vmpool.model import Observed, Place, PowerState, Worker
 from vmpool.settings import load_settings
@@ -39,7 +39,7 @@ async def check_budget(places: Sequence[Place], kept: Sequence[Worker], hours: f
     if not budgeting.limits(session.settings):
         return
     prices = [await ledgers.prices_of(place.size, place.region) for place in places]
-    run = budget.run_cost([*prices, *map(budget.own_prices, kept)], hours)
+    run = budget.run_cost([*prices, *map(own_prices, kept)], hours)
     reckoned, _ = await session.insist(budgeting.reckon, session.cloud)
     for reckoning in reckoned:
         if budget.is_beyond(reckoning, run):
@@ -69,7 +69,7 @@ async def pools_over_budget() -> list[str]:
     if not budgeting.limits(settings):
         return []
     try:
-        cloud = connect(settings, await load_credential(settings))
+        cloud = await connected(settings)
         reckoned, pools = await anyio.to_thread.run_sync(budgeting.reckon, cloud)
     except VmPoolError as error:
         get_run_logger().error("Whether the budget is used up is unknown: %s", error)

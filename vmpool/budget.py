@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from vmpool.cost import ledger_now
+from vmpool.cost import ledger_now, own_prices
 from vmpool.holdings import pool_lot, sum_of
 from vmpool.model import Leftover, Observed, Worker
 from vmpool.moments import day_of, format_time, month_of, parse_time
 from vmpool.money import Prices
-from vmpool.pricing import SEED
 
 HOUR_SECONDS = 3600.0
 
@@ -178,12 +177,6 @@ def run_cost(prices: Sequence[Prices], hours: float) -> Run:
         unknown=sum(1 for _, missing in found if missing),
         is_estimate=any(price.is_estimate for price in prices),
     )
-
-
-def own_prices(worker: Worker) -> Prices:
-    """The prices of a worker's launch, else the seed's."""
-    found = worker.tags.prices if worker.tags else None
-    return found or SEED.of(worker.place.size)
 
 
 def is_beyond(reckoning: Reckoning, run: Run) -> bool:

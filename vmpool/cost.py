@@ -59,7 +59,7 @@ def cost(observed: Observed) -> Cost:
     if observed.is_absent:  # what it cost before it went is not known
         total = Sums(None, None, None)
     found = [_prices(observed, item) for item in observed.leftovers if _kind(item)]
-    prices = [*found, *(_own_prices(worker) for worker in observed.workers)]
+    prices = [*found, *(own_prices(worker) for worker in observed.workers)]
     idle = _idle(observed)
     compute = add(*(_vm_price(worker) for worker in observed.workers))
     return Cost(
@@ -181,7 +181,7 @@ def warnings(observed: Observed) -> list[str]:
     found += [
         f"{worker.name} is now a {worker.place.size}, but costs are reckoned as {prices.size}"
         for worker in observed.workers
-        if (prices := _own_prices(worker)).size and prices.size.lower() != worker.place.size.lower()
+        if (prices := own_prices(worker)).size and prices.size.lower() != worker.place.size.lower()
     ]
     parts = [item for item in observed.leftovers if _kind(item)]
     return found + [
@@ -215,17 +215,17 @@ def _part_price(observed: Observed, item: Leftover) -> float | None:
 def _prices(observed: Observed, item: Leftover) -> Prices:
     """The prices in a part's own tags, else in those of its VM, else the seed's."""
     vms = [worker for worker in observed.workers if worker.name == item.worker]
-    return item.prices or (_own_prices(vms[0]) if vms else SEED.of(""))
+    return item.prices or (own_prices(vms[0]) if vms else SEED.of(""))
 
 
-def _own_prices(worker: Worker) -> Prices:
+def own_prices(worker: Worker) -> Prices:
     """The prices of its launch, else the seed's, which know few sizes."""
     found = worker.tags.prices if worker.tags else None
     return found or SEED.of(worker.place.size)
 
 
 def _vm_price(worker: Worker) -> float | None:
-    return _own_prices(worker).vm
+    return own_prices(worker).vm
 
 
 def _idle(observed: Observed) -> Sums:

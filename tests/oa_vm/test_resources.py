@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import OA_VM, CommandLine
 from raw_azure import RawAzure
 
 from local_azure import control
@@ -15,6 +17,10 @@ from oa_vm.resource_views import MARK
 
 GROUP = "/resourceGroups/waa"
 POOL_TAGS = {"waa-pool": "lost", "waa-pool-id": "1", "waa-worker": "lost-00"}
+HEAVY = {"prefect", "prefect_azure", "typer", "rich", "httpx", "fabric", "asyncssh", "local_azure"}
+"""Each takes longer to load than the hook takes to ask."""
+MOST_MODULES = 800
+"""It loads some 690, most of them azure-identity's and pydantic's."""
 
 
 @pytest.fixture
@@ -47,6 +53,26 @@ def test_the_hook_has_a_line_for_a_pool_that_costs(forgotten: CommandLine) -> No
     assert answer.out == (
         "lost left over since 11-20 00:00 UTC, ~0.10 USD/day: oa-vm pool-cleanup --pool lost\n"
     )
+
+
+def loaded(oa_vm: CommandLine, *arguments: str) -> set[str]:
+    """Names of all modules that a command loads, until its very end."""
+    command = [sys.executable, "-X", "importtime", str(OA_VM), *arguments]
+    done = subprocess.run(
+        command, env=oa_vm.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout, "it has nothing to say"
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_the_hook_loads_little_because_a_shell_waits_for_it(forgotten: CommandLine) -> None:
+    found = loaded(forgotten, "resources", "--hook")
+    assert "vmpool.arm.inventory" in found
+    assert HEAVY & {name.partition(".")[0] for name in found} == set()
+    models = {name for name in found if name.startswith("azure.mgmt.")}
+    assert {name for name in models if not name.startswith("azure.mgmt.core")} == set()
+    assert len(found) < MOST_MODULES
 
 
 @pytest.mark.parametrize("arguments", [("--hook",), ("--hook", "--json")])

@@ -5,6 +5,7 @@ Only where somebody named a block in `WAA_NOTIFICATION_BLOCK`; else the automati
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,12 +18,54 @@ from prefect.exceptions import ObjectNotFound
 from vmpool.errors import UsageError
 
 NAME = "waa warnings"
-EVENTS = ("pause_due", "idle", "deletion_due", "failed")
-"""What somebody may want to do something about."""
-SUBJECT = "{{ event.name }}: {{ event.resource.name }}"
-BODY = """{% for warning in event.payload.warnings %}{{ warning }}
-{% endfor %}{{ event.payload.error }}
-{{ event.payload.extend_with }}{{ event.payload.keep_with }}"""
+MESSAGES = {
+    "waa.pool.pause_due": (
+        "is paused at {{ event.payload.pause_at }}",
+        "To put it off: {{ event.payload.extend_with }}",
+    ),
+    "waa.pool.idle": (
+        "has been paused for {{ event.payload.days | round(1) }} days",
+        (
+            "It is deleted after {{ event.payload.delete_at }}. To keep it: "
+            "{{ event.payload.keep_with }}"
+        ),
+    ),
+    "waa.pool.deletion_due": (
+        "is deleted after {{ event.payload.delete_at }}",
+        "To keep it: {{ event.payload.keep_with }}",
+    ),
+    "waa.pool.failed": (
+        "{{ event.payload.flow }} failed",
+        (
+            "{{ event.payload.error }}\n"
+            "What there is of it: oa-vm pool-status --pool {{ event.resource.name }}"
+        ),
+    ),
+    "waa.budget.exceeded": (
+        "is paused, the budget of this {{ event.payload.period }} is used up",
+        (
+            "{{ event.payload.spent_usd | round(2) }} of {{ event.payload.budget_usd }} USD spent "
+            "(estimates). To go on, raise WAA_BUDGET_USD_PER_{{ event.payload.period | upper }}, "
+            "then: oa-vm pool-resume --pool {{ event.resource.name }}"
+        ),
+    ),
+}
+"""By event what somebody may want to do something about: end of the subject, and text.
+
+Templates of Jinja, as Prefect renders them.
+"""
+
+
+def _either(texts: Iterable[str]) -> str:
+    """One template that gives the text of the event that came."""
+    cases = zip(MESSAGES, texts, strict=True)
+    branches = [f'{{% elif event.event == "{event}" %}}{text}' for event, text in cases]
+    return "{% if False %}" + "".join(branches) + "{% endif %}"
+
+
+SUBJECT = "Pool {{ event.resource.name }}: " + _either(end for end, _ in MESSAGES.values())
+BODY = _either(text for _, text in MESSAGES.values())
+BODY += "{% for warning in event.payload.warnings %}\n{{ warning }}{% endfor %}"
 
 
 async def ensure_notifications(block: str) -> None:
@@ -60,7 +103,7 @@ async def _automation(client: PrefectClient, block: str) -> AutomationCore:
 def _sending_to(block_id: UUID) -> AutomationCore:
     trigger = EventTrigger(
         match=ResourceSpecification({"prefect.resource.id": "waa.pool.*"}),
-        expect={f"waa.pool.{name}" for name in EVENTS},
+        expect=set(MESSAGES),
         posture=Posture.Reactive,
         threshold=1,
         within=timedelta(0),

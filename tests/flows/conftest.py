@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from prefect import Task
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_LEVEL,
@@ -21,8 +22,10 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 from raw_azure import RawAzure
+from webhook import Webhook
 from world import World
 
+from deployments.notifications import ensure_notifications
 from flows.pool_create import pool_create
 from local_azure import control
 from local_azure.control import Wanted
@@ -127,3 +130,15 @@ def lonely_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
     yield start
     control.stop(folder)
+
+
+@pytest.fixture
+async def webhook() -> AsyncIterator[Webhook]:
+    """A notification block that warnings are sent to, and what arrives there."""
+    with Webhook() as listener:
+        message = {"subject": "{{subject}}", "body": "{{body}}"}
+        block = CustomWebhookNotificationBlock(name="team", url=listener.url, json_data=message)
+        await block.save("team", overwrite=True)
+        await ensure_notifications("custom-webhook/team")
+        yield listener
+        await ensure_notifications("")

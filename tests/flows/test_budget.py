@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from webhook import Webhook
 from world import World
 
 from flows.auto_pause import auto_pause
@@ -34,8 +35,9 @@ async def test_what_is_beyond_the_budget_is_refused_before_anything_is_made(
 
 
 async def test_a_used_up_budget_pauses_pools_whose_time_is_not_up_and_lets_none_resume(
-    world: World,
+    world: World, webhook: Webhook
 ) -> None:
+    """Somebody is told why, and how it could run on."""
     world.variables[MONTH] = "1000"
     created = await world.run(pool_create, auto_pause_hours=48)
     assert created.status["state"] == "ready"
@@ -45,6 +47,10 @@ async def test_a_used_up_budget_pauses_pools_whose_time_is_not_up_and_lets_none_
     with world.environment():
         assert await auto_pause() == [world.pool]
         assert await auto_pause() == [], "a paused pool is not paused again"
+    (message,) = await webhook.about(world.pool)
+    assert "the budget of this month is used up" in message["subject"]
+    assert "of 0.01 USD" in message["body"]
+    assert "raise WAA_BUDGET_USD_PER_MONTH" in message["body"]
     assert world.power(0) == "deallocated"
     resumed = await world.run(pool_resume)
     assert "beyond the budget" in str(resumed.error)

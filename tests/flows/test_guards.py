@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from prefect import flow, get_client
+from webhook import Webhook
 from world import World
 
 from flows.auto_pause import auto_pause
@@ -145,14 +146,20 @@ async def test_timers_that_azure_refuses_fail_no_create_and_are_told(timed: Worl
 
 
 async def test_a_coming_pause_is_told_once_with_the_command_that_puts_it_off(
-    timed: World,
+    timed: World, webhook: Webhook
 ) -> None:
+    """As an event, and in a message to the notification block."""
     await create(timed)
     advance_to(timed, due(timed) - timedelta(minutes=29))
+    pause_at = tags.format_time(due(timed))
+    await guard(timed)
     await guard(timed)
     (told,) = await events(timed, "pause_due")
     assert told["payload"]["extend_with"] == f"oa-vm pool-extend --pool {timed.pool}"
-    assert timed.tags(0)[tags.WARNED_OF] == tags.format_time(due(timed))
+    assert timed.tags(0)[tags.WARNED_OF] == pause_at
+    (message,) = await webhook.about(timed.pool)
+    assert message["subject"] == f"Pool {timed.pool}: is paused at {pause_at}"
+    assert f"To put it off: oa-vm pool-extend --pool {timed.pool}" in message["body"]
 
 
 @flow(name="evaluate")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from webhook import Webhook
 from world import World
 
 from flows.idle_cleanup import idle_cleanup
@@ -49,9 +50,9 @@ async def paused(world: World) -> None:
 
 
 async def test_a_paused_pool_is_warned_of_announced_and_deleted_with_all_that_bills(
-    calm: World,
+    calm: World, webhook: Webhook
 ) -> None:
-    """A dry run says the same and changes nothing."""
+    """A dry run says the same and changes nothing. Who is warned is told what keeps the pool."""
     await paused(calm)
     assert await verdict(calm) == "leave"
     advance(calm, days=7)
@@ -69,6 +70,11 @@ async def test_a_paused_pool_is_warned_of_announced_and_deleted_with_all_that_bi
     assert await verdict(calm) == "delete"
     assert calm.parts() == set()
     assert calm.rates() == {}
+    idle, last = await webhook.about(calm.pool, 2)
+    assert idle["subject"].startswith(f"Pool {calm.pool}: has been paused for 7.")
+    assert last["subject"].startswith(f"Pool {calm.pool}: is deleted after 20")
+    for message in (idle, last):
+        assert f"To keep it: oa-vm pool-keep --pool {calm.pool}" in message["body"]
 
 
 async def test_a_pool_nobody_looked_after_for_weeks_still_gets_its_day(calm: World) -> None:

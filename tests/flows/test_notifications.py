@@ -6,8 +6,11 @@ import pytest
 from prefect import get_client
 from prefect.automations import Automation
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from webhook import Webhook
+from world import World
 
-from deployments.notifications import NAME, ensure_notifications
+from deployments.notifications import MESSAGES, NAME, ensure_notifications
+from flows.pool_create import pool_create
 from vmpool.errors import UsageError
 
 
@@ -29,9 +32,7 @@ async def test_the_automation_follows_the_setting() -> None:
     first, second = await make_block("first"), await make_block("second")
     await ensure_notifications(first)
     (made,) = await automations()
-    assert made.trigger.expect == {
-        "waa.pool.pause_due", "waa.pool.idle", "waa.pool.deletion_due", "waa.pool.failed",
-    }  # fmt: skip
+    assert made.trigger.expect == set(MESSAGES)
     await ensure_notifications(second)
     (changed,) = await automations()
     assert changed.id == made.id
@@ -43,3 +44,14 @@ async def test_the_automation_follows_the_setting() -> None:
 async def test_a_block_that_does_not_exist_is_a_line_that_names_the_setting() -> None:
     with pytest.raises(UsageError, match=r"WAA_NOTIFICATION_BLOCK.*prefect block ls"):
         await ensure_notifications("slack-webhook/nobody")
+
+
+async def test_a_failed_operation_is_told_with_its_error(world: World, webhook: Webhook) -> None:
+    world.variables["WAA_BUDGET_USD_PER_DAY"] = "0.01"
+    run = await world.run(pool_create)
+    (message,) = await webhook.about(world.pool)
+    assert message["subject"] == f"Pool {world.pool}: pool-create failed"
+    assert message["body"].splitlines() == [
+        str(run.error),
+        f"What there is of it: oa-vm pool-status --pool {world.pool}",
+    ]

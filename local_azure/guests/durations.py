@@ -27,6 +27,7 @@ class GuestDurations:
         windows_first_boot: from QEMU's start to WAA's answer, Windows being installed.
         windows_warm_boot: the same with an installed Windows.
         windows_power_off: from the power button to QEMU's end.
+        eval_task: one task of WAA's client, on average.
     """
 
     cloud_init: float
@@ -38,6 +39,7 @@ class GuestDurations:
     windows_first_boot: float
     windows_warm_boot: float
     windows_power_off: float
+    eval_task: float
 
     def transfer(self, size_bytes: int) -> float:
         """How long a pull or push of so many bytes of layers takes."""

@@ -16,16 +16,19 @@ TAG = re.compile(r"latest|stable|slim|v?\d[\w.-]*|[a-z]+-slim|noble|jammy|bookwo
 """Tags that a repository has."""
 ENTRY = "run/entry.sh"
 """dockur's entry point: the file that makes an image one that runs Windows."""
+CLIENT = "client/run.py"
+"""Windows Agent Arena's client."""
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
 class Known:
-    """A repository: size of its images, number of layers, whether they run Windows."""
+    """A repository: size of its images, number of layers, what they run."""
 
     size_bytes: int
     layers: int
     is_windows: bool = False
+    has_client: bool = False
 
     def config(self) -> dict[str, Any]:
         """The configuration of its images."""
@@ -46,7 +49,7 @@ class Known:
 
 CATALOGUE = {
     f"{HUB}/dockurr/windows": Known(620 * MIB, 9, is_windows=True),
-    f"{HUB}/windowsarena/winarena": Known(11 * GIB, 24, is_windows=True),
+    f"{HUB}/windowsarena/winarena": Known(11 * GIB, 24, is_windows=True, has_client=True),
     f"{HUB}/windowsarena/winarena-base": Known(9 * GIB, 20, is_windows=True),
     f"{HUB}/library/hello-world": Known(13_300, 1),
     f"{HUB}/library/ubuntu": Known(78 * MIB, 1),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from local_azure.hub.catalogue import ENTRY, Known
+from local_azure.hub.catalogue import CLIENT, ENTRY, Known
 from local_azure.oci import content
 
 BORN = datetime(2025, 1, 6, tzinfo=UTC)
@@ -62,6 +62,8 @@ def _files(name: str, known: Known, number: int, edition: str) -> dict[str, byte
     files = {f"usr/share/doc/{name.rpartition('/')[2]}/layer-{number}": text}
     if known.is_windows and number == known.layers - 1:
         files[ENTRY] = b"#!/usr/bin/env bash\n"
+    if known.has_client and number == known.layers - 1:
+        files[CLIENT] = b"# Stands for Windows Agent Arena's client.\n"
     return files
 
 

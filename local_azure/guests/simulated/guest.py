@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from local_azure.guests.base import Clock, GuestSpec
 from local_azure.guests.durations import GuestDurations
@@ -25,10 +25,12 @@ from local_azure.guests.simulated.cloud_init import CloudInit
 from local_azure.guests.simulated.docker.daemon import Daemon
 from local_azure.guests.simulated.docker.transport import Transport
 from local_azure.guests.simulated.files import GuestFiles
+from local_azure.guests.simulated.processes import ProcessTable
 from local_azure.guests.simulated.programs.table import PROGRAMS
 from local_azure.guests.simulated.running import Program
 from local_azure.guests.simulated.ssh import SshPort
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 VOLATILE = ("/tmp", "/run")  # noqa: S108 # the guest's own
 REBOOT_SECONDS = 25.0
@@ -70,6 +72,7 @@ class Guest:
         self.files = GuestFiles(spec.os_disk, spec.temp_disk)
         self.accounts = Accounts(self.files)
         self.faults = faults.Faults()
+        self.processes = ProcessTable(self)
         self.cloud_init = CloudInit(self)
         self.docker = Daemon(self)
         self.boot = Boot(spec.vm_id, 0.0, 0.0, 0.0)
@@ -155,11 +158,12 @@ class Guest:
         """The programs that are installed, also those that come while a line runs."""
         return InstalledPrograms(self)
 
-    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+    def start_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do something beside, until power goes."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     @contextmanager
     def running_task(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ from local_azure.guests.simulated.words import Command, Pipeline, SyntaxRefusedE
 
 if TYPE_CHECKING:
     from local_azure.guests.simulated.guest import Guest
+    from local_azure.guests.simulated.processes import Place, Process
 
 Write = Callable[[bytes], None]
 Read = Callable[[], Awaitable[bytes]]
@@ -65,6 +66,8 @@ class Run:
         programs: what can be run from here.
         speaker: name of the shell that complains.
         is_heard: whether anybody still wants the output; what goes on for ever asks.
+        place: container that it runs in, None on the VM itself.
+        process: the process that this is; to be started, the one that starts it.
     """
 
     guest: Guest
@@ -80,6 +83,8 @@ class Run:
     programs: Mapping[str, Program] = field(default_factory=dict)
     speaker: str = "bash: line 1"
     is_heard: Callable[[], bool] = always
+    place: Place | None = None
+    process: Process | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -103,7 +108,9 @@ Program = Callable[[Run], Awaitable[int]]
 
 
 async def run_line(run: Run, line: str) -> int:
-    """Run a command line.
+    """Run a command line, as the shell that `run.process` is, or as one of its own.
+
+    A line of one program takes no shell: that program takes its place (`exec`), as with bash.
 
     Args:
         run: user, streams and environment; its `argv` is not used.
@@ -117,15 +124,31 @@ async def run_line(run: Run, line: str) -> int:
     except SyntaxRefusedError as error:
         run.complain(f"{run.speaker}: {error}")
         return USAGE
-    code = 0
-    for pipeline in pipelines:
-        if _is_due(pipeline, code):
-            code = await _run_pipeline(run, pipeline)
-    return code
+    if len(pipelines) == 1 and len(pipelines[0].commands) == 1:
+        return await _run_command(run, pipelines[0].commands[0], is_last=True)
+    if run.process is not None:
+        return await _run_pipelines(run, pipelines)
+    shell = replace(run, argv=["bash", "-c", line])
+    process = run.guest.processes.start(shell, lambda inner: _run_pipelines(inner, pipelines))
+    return await process.wait(is_owned=True)
 
 
 async def run_program(run: Run) -> int:
-    """Run one program by its name; what goes wrong becomes a message and an exit code."""
+    """Run one program by its name as a process; what goes wrong becomes a message and a code."""
+    is_top = run.process is None
+    return await run.guest.processes.start(run, attempt).wait(is_owned=is_top)
+
+
+async def become(run: Run) -> int:
+    """Run one program in place of the one that runs (`exec`)."""
+    if run.process is None:
+        return await run_program(run)
+    run.process.argv = [*run.argv]
+    return await attempt(run)
+
+
+async def attempt(run: Run) -> int:
+    """Look a program up and run it; what goes wrong becomes a message and an exit code."""
     name = run.argv[0].rpartition("/")[2]
     program = run.programs.get(name)
     if program is None:
@@ -147,6 +170,33 @@ def _is_due(pipeline: Pipeline, code: int) -> bool:
     return pipeline.joiner == ";" or (pipeline.joiner == "&&") == (code == 0)
 
 
+async def _run_pipelines(run: Run, pipelines: list[Pipeline]) -> int:
+    code = 0
+    for pipeline in pipelines:
+        if not _is_due(pipeline, code):
+            continue
+        words = pipeline.commands[0].argv
+        if words[:1] == ["cd"] and len(pipeline.commands) == 1:
+            run, code = _change_folder(run, words[1:])
+        else:
+            code = await _run_pipeline(run, pipeline)
+    return code
+
+
+def _change_folder(run: Run, words: list[str]) -> tuple[Run, int]:
+    """`cd [FOLDER]`: what the rest of the line runs in, and the exit code."""
+    wanted = words[0] if words else run.environment.get("HOME", "/")
+    folder = run.path(wanted)
+    try:
+        is_there = run.files.host(folder).is_dir()
+    except OSError:
+        is_there = False
+    if not is_there:
+        run.complain(f"{run.speaker}: cd: {wanted}: No such file or directory")
+        return run, 1
+    return replace(run, folder=folder, environment={**run.environment, "PWD": folder}), 0
+
+
 async def _run_pipeline(run: Run, pipeline: Pipeline) -> int:
     """Run piped commands one after the other, each reading what the one before wrote."""
     code, source = 0, run.read
@@ -166,7 +216,8 @@ def _reader(data: bytes) -> Read:
     return read
 
 
-async def _run_command(run: Run, command: Command) -> int:
+async def _run_command(run: Run, command: Command, *, is_last: bool = False) -> int:
+    """Run one command; the last of a shell takes the shell's place."""
     argv = [word for given in command.argv for word in expand(run, given)]
     environment = dict(run.environment)
     while argv and ASSIGNMENT.match(argv[0]):
@@ -178,6 +229,7 @@ async def _run_command(run: Run, command: Command) -> int:
     write_error = run.write if command.is_merged else run.write_error
     if command.is_error_mute:
         write_error = nowhere
-    return await run_program(
+    start = become if is_last else run_program
+    return await start(
         replace(run, argv=argv, environment=environment, write=write, write_error=write_error)
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from local_azure.guests.simulated.docker import (
     cli_containers,
     cli_disk,
+    cli_exec,
     cli_images,
     cli_registry,
     cli_views,
@@ -26,7 +27,7 @@ CONTAINER: Mapping[str, Program] = {
     "run": cli_containers.run_container, "create": cli_containers.create,
     "start": cli_containers.start, "stop": cli_containers.stop, "kill": cli_containers.kill,
     "rm": cli_containers.remove, "wait": cli_containers.wait, "restart": cli_containers.restart,
-    "exec": cli_containers.execute, "logs": cli_containers.logs, "ls": cli_views.ps,
+    "exec": cli_exec.execute, "cp": cli_exec.copy, "logs": cli_containers.logs, "ls": cli_views.ps,
     "inspect": cli_views.inspect_container, "prune": cli_disk.prune_containers,
 }  # fmt: skip
 BUILDER: Mapping[str, Program] = {"build": cli_images.build, "prune": cli_disk.prune_builder}

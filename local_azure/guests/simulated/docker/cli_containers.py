@@ -1,40 +1,21 @@
-"""docker commands on containers: run, create, start, stop, kill, rm, wait, restart, exec, logs."""
+"""docker commands on containers: run, create, start, stop, kill, rm, wait, restart, logs."""
 
 from __future__ import annotations
 
-from local_azure.guests.simulated.docker import creation, inside, lifecycle, windows
-from local_azure.guests.simulated.docker.daemon import Daemon
+from local_azure.guests.simulated.docker import creation, lifecycle, windows
+from local_azure.guests.simulated.docker.cli_exec import DAEMON, find
 from local_azure.guests.simulated.docker.model import Container
 from local_azure.guests.simulated.programs.options import Options, grammar
-from local_azure.guests.simulated.running import NOT_FOUND, ProgramError, Run, run_program
+from local_azure.guests.simulated.running import ProgramError, Run
 
 STOP = grammar("", "-t --time --timeout -s --signal", code=125)
 REMOVE = grammar("-f --force -v --volumes", code=125)
 START = grammar("-a -i", code=125)
 KILL = grammar("", "-s --signal", code=125)
-EXEC = grammar(
-    "-i --interactive -t --tty -d --detach --privileged",
-    "-e --env -u --user -w --workdir",
-    stops_at_word=True,
-    code=125,
-)
 LOGS = grammar("-f --follow -t --timestamps --details", "--tail -n --since --until", code=125)
 FOLLOW_WALL_SECONDS = 0.2
 """Between looks whether there is something new."""
-DAEMON = "Error response from daemon: "
 SIGTERM_NAMES = ("TERM", "SIGTERM", "15", "INT", "SIGINT", "HUP", "SIGHUP")
-
-
-def find(daemon: Daemon, text: str) -> Container:
-    """A container by name or (short) id.
-
-    Raises:
-        ProgramError: there is none.
-    """
-    for container in daemon.engine.containers.values():
-        if text.removeprefix("/") == container.name or (text and container.id.startswith(text)):
-            return container
-    raise ProgramError(f"{DAEMON}No such container: {text}")
 
 
 async def run_container(run: Run) -> int:
@@ -180,28 +161,6 @@ async def wait(run: Run) -> int:
             daemon.settle(clock.now())
         run.say(str(container.exit_code))
     return 0
-
-
-async def execute(run: Run) -> int:
-    """`docker exec [-i] [-e A=B] CONTAINER PROGRAM [ARG...]`."""
-    options = EXEC.parse("docker exec", run.arguments)
-    if len(options.rest) < 2:  # noqa: PLR2004 # container and program
-        raise ProgramError("docker: 'docker exec' requires at least 2 arguments", 1)
-    name, *argv = options.rest
-    container = find(run.guest.docker, name)
-    if not container.is_running:
-        raise ProgramError(f"{DAEMON}container {container.id} is not running")
-    pairs = (item.partition("=") for item in options.all("-e", "--env"))
-    inner = inside.enter(run, container, argv, {key: value for key, _, value in pairs})
-    if argv[0].rpartition("/")[2] not in inner.programs:
-        raise ProgramError(
-            "OCI runtime exec failed: exec failed: unable to start container process: exec:"
-            f' "{argv[0]}": executable file not found in $PATH: unknown',
-            NOT_FOUND,
-        )
-    if not options.has("-i", "--interactive"):
-        inner = inside.without_input(inner)
-    return await run_program(inner)
 
 
 async def logs(run: Run) -> int:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from local_azure.guests.simulated.docker import formats, images, lifecycle, views, windows
-from local_azure.guests.simulated.docker.cli_containers import find
+from local_azure.guests.simulated.docker.cli_exec import find
 from local_azure.guests.simulated.docker.daemon import Daemon
 from local_azure.guests.simulated.docker.model import Container
 from local_azure.guests.simulated.programs.options import Options, grammar

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from local_azure.guests.simulated import faults, system
 from local_azure.guests.simulated.accounts import ROOT
 from local_azure.guests.simulated.boot import save_boot
-from local_azure.guests.simulated.docker import lifecycle
+from local_azure.guests.simulated.docker import execution, lifecycle, rootfs
 from local_azure.guests.simulated.docker.model import (
     Container,
     Engine,
@@ -26,6 +26,7 @@ from local_azure.guests.simulated.docker.model import (
 from local_azure.guests.simulated.docker.services import Service, publishes, state_of
 from local_azure.guests.simulated.docker.settings import DEFAULT_ROOT, daemon_root
 from local_azure.guests.simulated.files import is_under
+from local_azure.guests.simulated.processes import Place
 from local_azure.guests.simulated.running import ProgramError, Run
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Daemon:
         self.root = DEFAULT_ROOT
         self.engine = Engine()
         self.pulls: dict[str, asyncio.Lock] = {}
+        self.alarms: dict[Place, asyncio.Task[None]] = {}
         self._state = "inactive"
 
     def unit_state(self) -> str:
@@ -144,8 +146,10 @@ class Daemon:
         return self.guest.files.host(path)
 
     def save(self) -> None:
-        """Keep the engine's state."""
+        """Keep the engine's state; programs and files of containers follow it."""
         save_engine(self.host(self.root), self.engine)
+        execution.reap(self)
+        rootfs.sweep(self)
 
     def weight_on(self, mount: str) -> int:
         """Bytes that images take on the disk mounted at `mount`."""

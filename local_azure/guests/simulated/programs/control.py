@@ -6,12 +6,20 @@ import asyncio
 from dataclasses import replace
 
 from local_azure.guests.simulated.accounts import ROOT
+from local_azure.guests.simulated.processes import (
+    BY_SIGNAL,
+    KILL,
+    Process,
+    own,
+    signal_number,
+)
 from local_azure.guests.simulated.programs.options import grammar
 from local_azure.guests.simulated.running import (
     ProgramError,
     Run,
+    attempt,
+    become,
     run_line,
-    run_program,
 )
 
 SUDO = grammar("-n -E -S -H -i -k", "-u -p -g -D", stops_at_word=True)
@@ -56,7 +64,19 @@ async def sudo(run: Run) -> int:
     )
     if options.rest[0].rpartition("/")[2] not in run.programs:
         raise ProgramError(f"sudo: {options.rest[0]}: command not found")
-    return await run_program(inner)
+    return await _supervise(inner)
+
+
+async def _supervise(run: Run) -> int:
+    """Run a program below sudo, which passes signals on but for those that come from below it."""
+    child, sudo_itself = run.guest.processes.start(run, attempt), own(run)
+
+    def pass_on(number: int, sender: Process | None) -> None:
+        if sender is None or not sender.comes_from(sudo_itself):
+            child.send(number, sender)
+
+    sudo_itself.handler = pass_on
+    return await child.wait()
 
 
 async def shell(run: Run) -> int:
@@ -78,7 +98,7 @@ async def environment(run: Run) -> int:
         for name, value in variables.items():
             run.say(f"{name}={value}")
         return 0
-    return await run_program(replace(run, argv=words, environment=variables))
+    return await become(replace(run, argv=words, environment=variables))
 
 
 async def echo(run: Run) -> int:
@@ -112,20 +132,40 @@ async def sleep(run: Run) -> int:
 
 
 async def timeout(run: Run) -> int:
-    """`timeout SECONDS COMMAND...`, on the cloud's clock."""
+    """`timeout [-s SIGNAL] [-k SECONDS] SECONDS COMMAND...`, on the cloud's clock.
+
+    A signal that it gets goes to its command and all that this started; it then ends as that ends.
+    """
     options = TIMEOUT.parse("timeout", run.arguments)
     if len(options.rest) < 2:  # noqa: PLR2004 # duration and command
         raise ProgramError("timeout: missing operand", 125)
-    clock = run.guest.clock
-    limit = clock.now() + _seconds(options.rest[0])
-    running = asyncio.ensure_future(run_program(replace(run, argv=options.rest[1:])))
-    alarm = asyncio.ensure_future(clock.sleep_until(limit))
+    limit = run.guest.clock.now() + _seconds(options.rest[0])
+    signal = signal_number(options.last("-s", "--signal", default="TERM"))
+    if signal is None:
+        raise ProgramError(f"timeout: {options.last('-s', '--signal')}: invalid signal", 125)
+    table = run.guest.processes
+    child = table.start(replace(run, argv=options.rest[1:]), attempt)
+    own(run).handler = lambda number, _sender: table.send_to_group(child, number)
+    if await _ends_by(run, child, limit):
+        return await child.wait()
+    table.send_to_group(child, signal)
+    grace = options.last("-k", "--kill-after")
+    if grace and not await _ends_by(run, child, limit + _seconds(grace)):
+        table.send_to_group(child, KILL)
+    code = await child.wait()
+    return code if code == BY_SIGNAL + KILL else TIMED_OUT
+
+
+async def _ends_by(run: Run, child: Process, limit: float) -> bool:
+    """Wait for a process until a moment of the cloud's clock; whether it has ended."""
+    alarm = asyncio.ensure_future(run.guest.clock.sleep_until(limit))
+    waiting = asyncio.ensure_future(child.wait())
     try:
-        await asyncio.wait({running, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        return running.result() if running.done() else TIMED_OUT
+        await asyncio.wait({waiting, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done()
     finally:
-        running.cancel()
         alarm.cancel()
+        waiting.cancel()
 
 
 async def which(run: Run) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from local_azure.guests.simulated.docker import cli
 from local_azure.guests.simulated.programs import (
+    archiving,
     cloud,
     control,
     fetching,
@@ -16,11 +17,13 @@ from local_azure.guests.simulated.programs import (
     packages,
     power,
     searching,
+    signals,
     upkeep,
 )
 from local_azure.guests.simulated.running import Program
 
 PROGRAMS: Mapping[str, Program] = {
+    **archiving.PROGRAMS,
     **control.PROGRAMS,
     **files.PROGRAMS,
     **folders.PROGRAMS,
@@ -31,6 +34,7 @@ PROGRAMS: Mapping[str, Program] = {
     **fetching.PROGRAMS,
     **finding.PROGRAMS,
     **searching.PROGRAMS,
+    **signals.PROGRAMS,
     **upkeep.PROGRAMS,
     "docker": cli.docker,
 }

@@ -15,7 +15,6 @@ KNOWN_ELSEWHERE = (
     "microsoft.web",
     "microsoft.sqlvirtualmachine",
     "microsoft.managedidentity",
-    "microsoft.insights",
 )
 """Providers that exist in Azure and are not registered here."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from local_azure import errors, shapes
 from local_azure.moments import http_date
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from local_azure.cloud import Cloud
 
 PROVIDER_SERVER = "Microsoft-HTTPAPI/2.0"
+SAFE = "',:"
+"""Characters that Azure leaves as they are in the parameters of a next page's URL."""
 
 
 @dataclass
@@ -131,7 +134,9 @@ class Call:
     def url(self, path: str, **query: str) -> str:
         """Absolute URL of `path` on this cloud, with the api-version of the request."""
         pairs = [*query.items(), ("api-version", self.api_version)]
-        return f"{self.cloud.endpoint}{path}?" + "&".join(f"{k}={v}" for k, v in pairs)
+        return f"{self.cloud.endpoint}{path}?" + "&".join(
+            f"{name}={quote(str(value), safe=SAFE)}" for name, value in pairs
+        )
 
 
 def standard_headers(call: Call, *, has_body: bool) -> dict[str, str]:

@@ -32,6 +32,7 @@ SERVED = {
     "Microsoft.Authorization": ["permissions"],
     "Microsoft.DevTestLab": ["schedules"],
     "Microsoft.ComputeSchedule": ["locations"],
+    "Microsoft.Insights": ["eventtypes"],
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local_azure.providers import (
+    activity_log,
     addresses,
     disks,
     galleries,
@@ -56,5 +57,6 @@ for _module in (
     registry_write,
     registry_credentials,
     registry_runs,
+    activity_log,
 ):
     TABLE.include(_module.routes)

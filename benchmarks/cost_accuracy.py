@@ -20,11 +20,9 @@ from functools import partial
 from multiprocessing import get_context
 
 from benchmarks.compared import LIMIT, Compared
-from benchmarks.lives import Kind, azure, live
+from benchmarks.lives import BATCH, Kind, azure, live
 from oa_vm.output import out, table
 
-BATCH = 25
-"""Lives on one local Azure, and with durations of their own on one set of them."""
 SHOWN = 5
 
 

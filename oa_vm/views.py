@@ -9,7 +9,7 @@ from typing import Any
 
 from oa_vm.output import err, out, print_json, styled, table
 from vmpool.plan import Action, Verb
-from vmpool.receipt import notes, rows, usd
+from vmpool.receipt import notes, rows, uncertain, usd
 
 HOURS_BEFORE_DAYS = 48
 """Beyond two days hours are too fine."""
@@ -90,7 +90,8 @@ def _money(status: dict[str, Any]) -> list[str]:
     if not status["workers"]:
         return [said]
     session, idle = usd(cost["session"]["total_usd"]), usd(cost["idle_usd_per_day"])
-    return [f"{said}, {session} this session; a paused day costs {about}{idle} USD"]
+    said += f", {session} this session; a paused day costs {about}{idle} USD"
+    return [said, *filter(None, [uncertain(cost)])]
 
 
 def _moments(status: dict[str, Any]) -> list[str]:

@@ -19,11 +19,13 @@ from vmpool import ledger as books
 from vmpool import tags
 from vmpool.arm import machines, prices, tagging
 from vmpool.arm.kinds import NETWORK
-from vmpool.cost import gone_of, sums_at_deletion, unnoted, with_ledger, worker_sums
+from vmpool.books import unnoted, with_ledger
+from vmpool.cost import gone_of, sums_at_deletion, worker_sums
 from vmpool.errors import VmPoolError
 from vmpool.ledger import Sight
 from vmpool.model import Observed, Worker
-from vmpool.money import Gone, Ledger, Prices, Spent, Sums
+from vmpool.money import Ledger, Prices, Sums
+from vmpool.spent import Gone, Spent
 
 WATCH_CLOUD_SECONDS = 5.0
 """Between looks at whether Azure bills a new VM yet: it tells no time for that afterwards."""

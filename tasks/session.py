@@ -34,8 +34,9 @@ from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Observed, Worker
-from vmpool.money import Ledger, Spent
+from vmpool.money import Ledger
 from vmpool.settings import Settings
+from vmpool.spent import Spent
 from vmpool.timing import Listener, Recorder
 
 P = ParamSpec("P")

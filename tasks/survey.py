@@ -18,7 +18,7 @@ from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import observe
 from vmpool.arm.survey import survey_images
 from vmpool.arm.tagging import merge_tags
-from vmpool.cost import ledger_now, unnoted
+from vmpool.books import ledger_now, unnoted
 from vmpool.errors import VmPoolError
 from vmpool.idle import IdleRules
 from vmpool.model import Observed, Worker

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from vmpool.cost import ledger_now, own_prices
+from vmpool.books import ledger_now
+from vmpool.cost import own_prices
 from vmpool.holdings import pool_lot, sum_of
 from vmpool.model import Leftover, Observed, Worker
 from vmpool.moments import day_of, format_time, month_of, parse_time

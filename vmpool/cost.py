@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vmpool.ledger import DELETING, LONGEST_DELETING, Sight, accrue, reconcile
+from vmpool.books import ledger_now
+from vmpool.ledger import DELETING, LONGEST_DELETING, accrue
 from vmpool.lifetime import paused_at
-from vmpool.model import Leftover, Observed, PowerState, Worker
-from vmpool.money import RETAIL, TABLE, Gone, Ledger, Prices, Sums, add, times
+from vmpool.model import Leftover, Observed, Worker
+from vmpool.money import RETAIL, TABLE, Prices, Sums, add, times
 from vmpool.pricing import SEED
+from vmpool.spent import Gone
 
 HOUR_SECONDS = 3600.0
 DAY_HOURS = 24.0
@@ -50,6 +52,17 @@ class Cost:
     price_source: str | None
     session: Sums
     paused_day: Sums
+
+    @property
+    def least_usd(self) -> float | None:
+        """What it cost at least."""
+        least = add(self.total_usd, times(self.uncertain_usd, -1.0))
+        return None if least is None else _micro(max(least, 0.0))
+
+    @property
+    def most_usd(self) -> float | None:
+        """What it cost at most."""
+        return _micro(add(self.total_usd, self.uncertain_usd))
 
 
 def cost(observed: Observed) -> Cost:
@@ -141,34 +154,6 @@ def gone_of(observed: Observed, number: str, gone: Gone) -> Sums:
         ip=0.0 if is_there(addresses) else gone.sums.ip,
         uncertain=0.0 if is_there(vms) else gone.sums.uncertain,
     )
-
-
-def ledger_now(worker: Worker, at: datetime) -> Ledger | None:
-    """A worker's ledger, brought up to what Azure says of it; None if it has none."""
-    if worker.tags is None or worker.tags.ledger is None:
-        return None
-    return reconcile(worker.tags.ledger, Sight.of(worker, at))
-
-
-MOVING = (PowerState.CREATING, PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING)
-"""Azure refuses tags for as long as it moves a VM."""
-
-
-def unnoted(observed: Observed) -> tuple[Worker, ...]:
-    """Workers at rest that are billed although their ledger says they are not, or the reverse."""
-    return tuple(
-        worker
-        for worker in observed.workers
-        if worker.power_state not in (*MOVING, PowerState.UNKNOWN)
-        and worker.tags
-        and worker.tags.ledger
-        and worker.tags.ledger.is_billed != worker.power_state.is_billed
-    )
-
-
-def with_ledger(worker: Worker, ledger: Ledger) -> Worker:
-    """A worker whose ledger is known better than its tags say."""
-    return replace(worker, tags=replace(worker.tags, ledger=ledger)) if worker.tags else worker
 
 
 def warnings(observed: Observed) -> list[str]:

@@ -5,7 +5,8 @@ of the first until it changed; when that was, Azure tells: a VM's `timeCreated`,
 provisioning state, which is the end of the last operation on it (or its begin, while it runs).
 What Azure does not tell is the length of that operation, nor any operation before it: typical
 lengths stand below, and the ledger notes by how much it may be wrong (`slack_seconds`): whatever it
-was between the ledger's moment and the last operation's. Nothing here asks anybody.
+was between the ledger's moment and the last operation's. Azure's activity log tells of all of them,
+but later: `vmpool.replay` then begins anew where the ledger was last sure. Nothing here asks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from vmpool.model import PowerState, Worker
 from vmpool.moments import day_of, month_of
-from vmpool.money import Ledger
+from vmpool.money import Checkpoint, Ledger
 
 CREATING = timedelta(seconds=20)
 """From the request of a VM until Azure has found a host and bills it (`Starting`, not `Creating`).
@@ -28,8 +29,12 @@ DELETING = timedelta(seconds=34)
 """Length of the deletion of a VM, billed to its last second: median of recorded operations."""
 LONGEST_DELETING = timedelta(minutes=5)
 """The most that a deletion whose end nobody saw is taken to have lasted. Assumed."""
+NEW = timedelta(minutes=10)
+"""The most that a create is taken to last. Assumed: twice the seed's."""
 NOTING = timedelta(seconds=2)
 """Between a note and the operation that it tells of: Azure's `Date` has whole seconds."""
+SURE_SECONDS = 10.0
+"""What more than this is uncertain is looked up in the activity log, once that can be known."""
 FAILED = "Failed"
 UPDATING = "Updating"
 MOVING = ("Creating", UPDATING, "Deleting")
@@ -140,8 +145,19 @@ def reconcile(ledger: Ledger, sight: Sight) -> Ledger:
     changed = switched(ledger, moment, is_billed=not ledger.is_billed)
     if changed.is_billed and sight.power_state is not PowerState.CREATING and ledger.billed_seconds:
         changed = replace(changed, session_at=changed.until, session_base=ledger.billed_seconds)
-    slack = ledger.slack_seconds + max(wrong.total_seconds(), 0.0)
-    return accrue(replace(changed, slack_seconds=slack), sight.at)
+    seconds = max(wrong.total_seconds(), 0.0)
+    if not ledger.is_billed and wrong <= NEW and _is_new(ledger, sight):
+        # When a create found its host the log does not tell either.
+        return accrue(replace(changed, slack_seconds=ledger.slack_seconds + seconds), sight.at)
+    return accrue(_doubted(changed, ledger, seconds), sight.at)
+
+
+def _doubted(changed: Ledger, before: Ledger, seconds: float) -> Ledger:
+    """A ledger that may be wrong by so many seconds more, and remembers what was sure before."""
+    sure = before.sure
+    if seconds > SURE_SECONDS and sure is None:
+        sure = Checkpoint.of(before)
+    return replace(changed, slack_seconds=before.slack_seconds + seconds, sure=sure)
 
 
 def _as_before(ledger: Ledger, sight: Sight) -> Ledger:
@@ -153,15 +169,14 @@ def _as_before(ledger: Ledger, sight: Sight) -> Ledger:
         or sight.power_state is PowerState.CREATING
     ):
         return accrue(ledger, sight.at)
-    changed_at = min(changed_at, max(sight.at, ledger.until))
+    before, changed_at = ledger, min(changed_at, max(sight.at, ledger.until))
     unseen, wrong = changed_at - ledger.until, changed_at - ledger.until
     if not ledger.is_billed and sight.created_at and _is_new(ledger, sight):
         on = min(max(sight.created_at + CREATING, ledger.until), changed_at)
         off = max(changed_at - DEALLOCATING, on)  # it was made and ran, until somebody deallocated
         ledger = switched(switched(ledger, on, is_billed=True), off, is_billed=False)
         wrong = max(off - on, unseen - (off - on))
-    slack = ledger.slack_seconds + wrong.total_seconds()
-    return accrue(replace(ledger, slack_seconds=slack), sight.at)
+    return accrue(_doubted(ledger, before, wrong.total_seconds()), sight.at)
 
 
 @dataclass(frozen=True)
@@ -205,7 +220,7 @@ def _is_new(ledger: Ledger, sight: Sight) -> bool:
     """Whether this is still the create of a VM: never billed, and not yet come to rest."""
     if ledger.billed_seconds or sight.created_at is None:
         return False
-    return ledger.until - sight.created_at <= timedelta(minutes=10)
+    return ledger.until - sight.created_at <= NEW
 
 
 def _after(ledger: Ledger, sight: Sight) -> datetime | None:

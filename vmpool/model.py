@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from vmpool.golden import Image
 from vmpool.guards import Guards
-from vmpool.money import Ledger, Prices, Spent
+from vmpool.money import Ledger, Prices
+from vmpool.spent import Spent
 
 
 class PowerState(StrEnum):
@@ -230,15 +231,11 @@ class Worker:
     @property
     def is_broken(self) -> bool:
         """Whether only deleting and creating again helps: it was never made, or half deleted."""
-        if self.tags is None:
+        tags = self.tags
+        if tags is None:
             return False
-        if self.tags.intent is Intent.DELETE:
-            return True
-        return (
-            self.provisioning_state == "Failed"
-            and self.tags.intent is Intent.CREATE
-            and self.tags.ready_at is None
-        )
+        is_failed = self.provisioning_state == "Failed" and tags.ready_at is None
+        return tags.intent is Intent.DELETE or (is_failed and tags.intent is Intent.CREATE)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ known is None, never 0: "unknown" and "free" are different bills.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
 
 from vmpool.moments import format_time, parse_time
 
@@ -46,21 +46,77 @@ class Prices:
     def encode(self) -> str:
         """`vm=0.452 disk=0.027 ip=0.005 source=retail size=Standard_D8ds_v5`."""
         found = {"vm": _price(self.vm), "disk": _price(self.disk), "ip": _price(self.ip)}
-        return _joined(found | {"source": self.source, "size": self.size})
+        return join_pairs(found | {"source": self.source, "size": self.size})
 
     @classmethod
     def decode(cls, text: str | None) -> Prices | None:
         """What `encode` wrote, None if it is missing or damaged."""
-        found = _split(text)
+        found = split_pairs(text)
         if not {"vm", "disk", "ip", "source"} <= set(found):
             return None
         return cls(
-            vm=_number(found["vm"]),
-            disk=_number(found["disk"]),
-            ip=_number(found["ip"]),
+            vm=parse_amount(found["vm"]),
+            disk=parse_amount(found["disk"]),
+            ip=parse_amount(found["ip"]),
             source=found["source"],
             size=found.get("size", ""),
         )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was sure of a ledger before it was brought up to a change that nobody had noted.
+
+    Attributes:
+        billed_seconds: billed until `until`.
+        until: the moment.
+        is_billed: whether it was billed at that moment.
+        slack_seconds: by how much `billed_seconds` may be wrong.
+        day_base: `billed_seconds` when the day of `until` began, None if that is unknown.
+        month_base: likewise of its month.
+    """
+
+    billed_seconds: float
+    until: datetime
+    is_billed: bool
+    slack_seconds: float
+    day_base: float | None
+    month_base: float | None
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Checkpoint:
+        """A ledger as it is now."""
+        return cls(
+            ledger.billed_seconds,
+            ledger.until,
+            ledger.is_billed,
+            ledger.slack_seconds,
+            ledger.day_base,
+            ledger.month_base,
+        )
+
+    def encode(self) -> str:
+        """`5400.0/2026-11-25T01:02:03Z/yes/0/3600.0/0.0`."""
+        parts = (
+            f"{self.billed_seconds:.1f}",
+            format_time(self.until),
+            "yes" if self.is_billed else "no",
+            f"{self.slack_seconds:.0f}",
+            _seconds(self.day_base),
+            _seconds(self.month_base),
+        )
+        return "/".join(parts)
+
+    @classmethod
+    def decode(cls, text: str | None) -> Checkpoint | None:
+        """What `encode` wrote, None if it is missing or damaged."""
+        parts = (text or "").split("/")
+        if len(parts) != len(fields(cls)):
+            return None
+        billed, until, slack = _finite(parts[0]), parse_time(parts[1]), _finite(parts[3])
+        if billed is None or until is None or slack is None:
+            return None
+        return cls(billed, until, parts[2] == "yes", slack, _finite(parts[4]), _finite(parts[5]))
 
 
 @dataclass(frozen=True)
@@ -78,6 +134,8 @@ class Ledger:
         session_base: `billed_seconds` at that moment.
         day_base: `billed_seconds` when the day (UTC) of `until` began, None if that is unknown.
         month_base: likewise of its month.
+        sure: where to begin anew once Azure's activity log tells more; None if nothing is unsure.
+        is_settled: the activity log has just told more than the tag says; no part of the tag.
     """
 
     billed_seconds: float
@@ -88,13 +146,16 @@ class Ledger:
     session_base: float
     day_base: float | None = None
     month_base: float | None = None
+    sure: Checkpoint | None = None
+    is_settled: bool = False
 
     def encode(self) -> str:
         """`billed=5400 until=2026-11-25T01:02:03Z on=yes slack=0 session=... base=0`.
 
         Callers round `until` down to whole seconds first (see `vmpool.ledger.accrue`).
         """
-        return _joined(
+        sure = {"sure": self.sure.encode()} if self.sure else {}
+        return join_pairs(
             {
                 "billed": f"{self.billed_seconds:.1f}",
                 "until": format_time(self.until),
@@ -105,18 +166,20 @@ class Ledger:
                 "day": _seconds(self.day_base),
                 "month": _seconds(self.month_base),
             }
+            | sure
         )
 
     @classmethod
     def decode(cls, text: str | None) -> Ledger | None:
         """What `encode` wrote, None if it is missing or damaged."""
-        found = _split(text)
+        found = split_pairs(text)
         until, session_at = parse_time(found.get("until")), parse_time(found.get("session"))
         billed, slack, base = (_finite(found.get(key, "")) for key in ("billed", "slack", "base"))
         if until is None or session_at is None or billed is None or slack is None or base is None:
             return None
         day, month = (_finite(found.get(key, "")) for key in ("day", "month"))
-        return cls(billed, until, found.get("on") == "yes", slack, session_at, base, day, month)
+        sure, is_billed = Checkpoint.decode(found.get("sure")), found.get("on") == "yes"
+        return cls(billed, until, is_billed, slack, session_at, base, day, month, sure)
 
 
 @dataclass(frozen=True)
@@ -160,91 +223,6 @@ def times(rate: float | None, hours: float | None) -> float | None:
     return None if rate is None or hours is None else rate * hours
 
 
-@dataclass(frozen=True)
-class Gone:
-    """What a worker had cost when its deletion began; kept until it is known to be deleted.
-
-    Attributes:
-        at: when its deletion began (cloud time); what is older and still exists counts itself.
-        sums: what it cost, its deletion included.
-    """
-
-    at: datetime
-    sums: Sums
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What deleted workers of a pool cost; kept in tags of the pool's network, which goes last.
-
-    Attributes:
-        finished: workers that are known to be deleted, all together.
-        pending: workers whose deletion has begun, by the number in their name.
-        packs: how many tags the pending took when they were last read or written.
-    """
-
-    finished: Sums = field(default_factory=Sums)
-    pending: Mapping[str, Gone] = field(default_factory=dict)
-    packs: int = 0
-
-    def encode(self, key: str) -> dict[str, str]:
-        """Tags: `key` for the finished, `key.0`, `key.1`, ... for the pending, some in each."""
-        packs = list(_packed([_entry(n, gone) for n, gone in sorted(self.pending.items())]))
-        # What a tag held before must not stay: each is written, empty if need be.
-        packs += [""] * (self.packs - len(packs))
-        return {key: _encode_sums(self.finished)} | {
-            f"{key}.{index}": pack for index, pack in enumerate(packs)
-        }
-
-    @classmethod
-    def decode(cls, key: str, tags: Mapping[str, str]) -> Spent | None:
-        """What `encode` wrote, None if there is nothing."""
-        if not any(name == key or name.startswith(f"{key}.") for name in tags):
-            return None
-        packs = [text for name, text in tags.items() if name.startswith(f"{key}.")]
-        found = [_decode_entry(entry) for pack in packs for entry in pack.split()]
-        finished = _decode_sums(tags[key]) if key in tags else Sums()
-        return cls(finished, dict(entry for entry in found if entry), len(packs))
-
-
-PACK_CHARACTERS = 250
-"""Azure takes 256 characters a value."""
-
-
-def _packed(entries: Iterable[str]) -> Iterable[str]:
-    pack = ""
-    for entry in entries:
-        if pack and len(pack) + 1 + len(entry) > PACK_CHARACTERS:
-            yield pack
-            pack = ""
-        pack = f"{pack} {entry}".strip()
-    if pack:
-        yield pack
-
-
-def _entry(number: str, gone: Gone) -> str:
-    amounts = ":".join(_usd(getattr(gone.sums, item.name)) for item in fields(Sums))
-    return f"{number}@{int(gone.at.timestamp())}:{amounts}"
-
-
-def _decode_entry(text: str) -> tuple[str, Gone] | None:
-    number, _, rest = text.partition("@")
-    parts = rest.split(":")
-    if len(parts) != 1 + len(fields(Sums)) or not parts[0].isdecimal():
-        return None
-    at = datetime.fromtimestamp(int(parts[0]), UTC)
-    return number, Gone(at, Sums(*(_number(part) for part in parts[1:])))
-
-
-def _encode_sums(sums: Sums) -> str:
-    return _joined({item.name: _usd(getattr(sums, item.name)) for item in fields(Sums)})
-
-
-def _decode_sums(text: str) -> Sums:
-    found = _split(text)
-    return Sums(*(_number(found.get(item.name, UNKNOWN)) for item in fields(Sums)))
-
-
 def _price(amount: float | None) -> str:
     return UNKNOWN if amount is None else f"{amount:.8g}"
 
@@ -253,11 +231,13 @@ def _seconds(amount: float | None) -> str:
     return UNKNOWN if amount is None else f"{amount:.1f}"
 
 
-def _usd(amount: float | None) -> str:
+def format_usd(amount: float | None) -> str:
+    """USD as tags have them, to the millionth; unknown is a question mark."""
     return UNKNOWN if amount is None else f"{amount:.6f}"
 
 
-def _number(text: str) -> float | None:
+def parse_amount(text: str) -> float | None:
+    """An amount of 0 or more, None for anything else."""
     found = _finite(text)
     return found if found is not None and found >= 0 else None
 
@@ -270,10 +250,12 @@ def _finite(text: str) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _joined(found: Mapping[str, str]) -> str:
+def join_pairs(found: Mapping[str, str]) -> str:
+    """`key=value key=value`."""
     return " ".join(f"{key}={value}" for key, value in found.items())
 
 
-def _split(text: str | None) -> dict[str, str]:
+def split_pairs(text: str | None) -> dict[str, str]:
+    """What `join_pairs` joined."""
     pairs = (part.partition("=") for part in (text or "").split())
     return {key: value for key, _, value in pairs if key}

@@ -86,11 +86,19 @@ def notes(cost: Json, found: Json | None) -> list[str]:
             f"and making it again from {source} would have been cheaper: "
             f"{found['extra_minutes']:g} minutes more, {usd(found['extra_usd'])} USD."
         )
-    if (cost["uncertain_usd"] or 0.0) >= SMALLEST_USD:
-        lines.append(f"It may be off by {usd(cost['uncertain_usd'])} USD: changes were seen late.")
+    if between := uncertain(cost):
+        lines.append(between)
     if cost["is_estimate"]:
         lines.append("An estimate: Azure's prices could not be asked when it was launched.")
     return lines
+
+
+def uncertain(cost: Json) -> str:
+    """Between which figures the cost in all truly lies, "" if that is certain."""
+    if cost["total_usd"] is None or (cost["uncertain_usd"] or 0.0) < SMALLEST_USD:
+        return ""
+    ends = f"{usd(cost['least_usd'])} and {usd(cost['most_usd'])} USD"
+    return f"In all it is between {ends}: a change was seen late."
 
 
 def markdown(pool: str, cost: Json, found: Json | None) -> str:

@@ -126,6 +126,8 @@ def cost_document(found: cost.Cost) -> dict[str, Any]:
         "is_estimate": found.is_estimate,
         "running_usd_per_hour": found.running_usd_per_hour,
         "uncertain_usd": found.uncertain_usd,
+        "least_usd": found.least_usd,
+        "most_usd": found.most_usd,
         "price_source": found.price_source,
         "session": _sums(found.session),
         "paused_day": _sums(found.paused_day),

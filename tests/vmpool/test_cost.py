@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vmpool.cost import cost, gone_of, sums_at_deletion, unnoted, warnings
+from vmpool.books import unnoted
+from vmpool.cost import cost, gone_of, sums_at_deletion, warnings
 from vmpool.ledger import DELETING, LONGEST_DELETING, opened, switched
 from vmpool.model import (
     Intent,
@@ -16,8 +17,9 @@ from vmpool.model import (
     Worker,
     WorkerTags,
 )
-from vmpool.money import Gone, Ledger, Prices, Spent, Sums
+from vmpool.money import Ledger, Prices, Sums
 from vmpool.receipt import break_even, notes, rows
+from vmpool.spent import Gone, Spent
 from vmpool.status import cost_document
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,6 +126,7 @@ def test_what_is_uncertain_of_a_deleted_worker_stays_uncertain() -> None:
     found = cost(Observed("p1", hours(9), (), (network,)))
     assert found.uncertain_usd == pytest.approx(0.3)
     assert found.total_usd == pytest.approx(16.0)
+    assert (found.least_usd, found.most_usd) == pytest.approx((15.7, 16.3))
 
 
 def test_a_worker_that_was_made_again_does_not_hide_what_the_first_one_cost() -> None:
@@ -162,8 +165,10 @@ def test_the_receipt_tells_when_deleting_would_have_been_cheaper() -> None:
 def test_a_receipt_tells_doubt_that_is_more_than_half_a_cent() -> None:
     document = cost_document(cost(pool(hours(10))))
     assert notes(document | {"uncertain_usd": 0.004}, None) == []
-    (line,) = notes(document | {"uncertain_usd": 1.5}, None)
-    assert line.startswith("It may be off by 1.50 USD")
+    doubt = {"uncertain_usd": 1.5, "least_usd": 1.0, "most_usd": 4.0}
+    assert notes(document | doubt, None) == [
+        "In all it is between 1.00 and 4.00 USD: a change was seen late."
+    ]
 
 
 def test_a_receipt_says_unknown_and_not_zero() -> None:

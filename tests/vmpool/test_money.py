@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmpool.money import Gone, Ledger, Prices, Spent, Sums, add, times
+from vmpool.money import Ledger, Prices, Sums, add, times
 from vmpool.settings import MAX_WORKERS
+from vmpool.spent import Gone, Spent
 
 AZURE_LIMIT = 256
 AT = datetime(2026, 1, 1, tzinfo=UTC)

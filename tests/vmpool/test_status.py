@@ -98,7 +98,8 @@ def test_the_status_document_keeps_its_documented_keys() -> None:
     }  # fmt: skip
     assert set(made["cost"]) == {
         "total_usd", "compute_usd", "disk_usd", "ip_usd", "idle_usd_per_day", "is_estimate",
-        "running_usd_per_hour", "uncertain_usd", "price_source", "session", "paused_day",
+        "running_usd_per_hour", "uncertain_usd", "least_usd", "most_usd", "price_source", "session",
+        "paused_day",
     }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ IN_SUBSCRIPTION = (
     ),
     "Microsoft.ContainerRegistry/registries/read",
     "Microsoft.Resources/subscriptions/resources/read",
+    "Microsoft.Insights/eventtypes/values/read",
     *(
         f"Microsoft.ComputeSchedule/locations/virtualMachines{what}/action"
         for what in ("SubmitDeallocate", "CancelOperations")

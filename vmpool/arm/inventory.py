@@ -7,12 +7,14 @@ can't be listed fails the whole: half an inventory would be taken for all of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from vmpool import tags
 from vmpool.arm import prices
+from vmpool.arm.activity import settled
 from vmpool.arm.clients import Cloud
 from vmpool.arm.kinds import (
     ADDRESS,
@@ -99,7 +101,10 @@ def inventory(cloud: Cloud) -> tuple[Lot, ...]:
             *(partial(_everywhere, cloud, kind) for kind in SHARED),
         ]
     )
-    pools: tuple[Observed, ...] = answers[0]
+    pools = [
+        replace(observed, workers=settled(cloud, observed.workers, observed.at))
+        for observed in answers[0]
+    ]
     others: list[Json] = answers[1]
     listed: list[list[Json]] = answers[2:]
     shared = [item for items in listed for item in items if _is_ours(item)]

@@ -1,5 +1,7 @@
 """Looks at the cloud: three lists for all VMs of a pool, one more per type of other resource.
 
+One more, of the activity log, while something is uncertain of what they have cost.
+
 Never a request per VM: Azure allows 36 a VM in three minutes, and a status of 64 would take a
 minute. Lists per type rather than the generic list of resources, which Resource Manager serves
 from a cache that knows neither the newest NIC nor that an old one is gone. What cannot be read is
@@ -13,11 +15,13 @@ from datetime import datetime
 from functools import partial
 
 from vmpool import tags
+from vmpool.arm.activity import settled
 from vmpool.arm.clients import Cloud
 from vmpool.arm.kinds import ADDRESS, API, PARTS, VM, group_id, subscription_id
 from vmpool.arm.rest import Json, at_once, list_all
 from vmpool.model import Leftover, Observed, Place, PowerState, Worker
-from vmpool.money import Prices, Spent
+from vmpool.money import Prices
+from vmpool.spent import Spent
 
 POWER_PREFIX = "PowerState/"
 PROVISIONING = "ProvisioningState/"
@@ -36,7 +40,7 @@ def list_workers(cloud: Cloud, pool: str | None = None) -> tuple[Worker, ...]:
     """
     vms, statuses, addresses = at_once(_worker_lists(cloud))
     ours = [vm for vm in vms if (pool_of(vm) == pool if pool else pool_of(vm))]
-    return workers_from(ours, statuses, addresses)
+    return settled(cloud, workers_from(ours, statuses, addresses), cloud.clock.now())
 
 
 def observe_all(cloud: Cloud) -> list[Observed]:
@@ -72,10 +76,12 @@ def observe(cloud: Cloud, pool: str) -> Observed:
     vms, statuses, addresses, *others = at_once(calls)
     parts = [(ADDRESS, item) for item in addresses]
     parts += [(kind, item) for kind, items in zip(kinds, others, strict=True) for item in items]
+    at = cloud.clock.now()
+    workers = workers_from([vm for vm in vms if pool_of(vm) == pool], statuses, addresses)
     return Observed(
         pool=pool,
-        at=cloud.clock.now(),
-        workers=workers_from([vm for vm in vms if pool_of(vm) == pool], statuses, addresses),
+        at=at,
+        workers=settled(cloud, workers, at),
         leftovers=tuple(leftover_from(kind, item) for kind, item in parts if pool_of(item) == pool),
     )
 

@@ -86,7 +86,7 @@ def starting(worker: str) -> Ledger | None:
     if worker not in session.ledgers:
         return None
     before = books.began_session(session.ledgers[worker], session.clock.now())
-    session.ledgers[worker] = books.switched(before, session.clock.now(), is_billed=True)
+    session.ledgers[worker] = books.noted_ahead(before, session.clock.now())
     return before
 
 

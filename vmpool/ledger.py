@@ -124,6 +124,12 @@ def began_session(ledger: Ledger, at: datetime) -> Ledger:
     return replace(now, session_at=now.until, session_base=now.billed_seconds)
 
 
+def noted_ahead(ledger: Ledger, at: datetime) -> Ledger:
+    """Billed from now on, because a start is about to be requested; it may never be."""
+    sure = ledger.sure or Checkpoint.of(ledger)
+    return replace(switched(ledger, at, is_billed=True), sure=sure)
+
+
 def reconcile(ledger: Ledger, sight: Sight) -> Ledger:
     """The ledger until the moment of a sight.
 

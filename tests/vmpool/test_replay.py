@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmpool.ledger import CREATING, Sight, accrue, opened, reconcile
+from vmpool.ledger import CREATING, Sight, accrue, noted_ahead, opened, reconcile
 from vmpool.model import PowerState
 from vmpool.money import Ledger
 from vmpool.replay import KEPT, LATEST, Act, asks_from, settle
@@ -112,6 +112,25 @@ def test_what_was_written_while_uncertain_is_put_right_later() -> None:
     assert (found.billed_seconds, found.slack_seconds) == (100 + 8 * HOUR - 100, 0)
     assert (found.session_at, found.session_base) == (after(3 * HOUR), 100 + 2 * HOUR - 100)
     assert found.sure is None
+
+
+def test_a_start_that_was_noted_ahead_and_never_came_is_not_billed_until_an_old_timer_acts() -> (
+    None
+):
+    """The timer of the session before finds the VM deallocated; the log tells of no start."""
+    read = Ledger.decode(noted_ahead(ledger(is_billed=False), after(HOUR)).encode())
+    assert read
+    found = settled(
+        read, sight(24 * HOUR, 2 * HOUR, is_billed=False), act("deallocate", 2 * HOUR, 0)
+    )
+    assert (found.billed_seconds, found.slack_seconds) == (100, 0)
+
+
+def test_a_start_that_was_noted_ahead_is_billed_from_its_begin() -> None:
+    read = Ledger.decode(noted_ahead(ledger(is_billed=False), after(HOUR)).encode())
+    assert read
+    running = sight(24 * HOUR, HOUR + 50, is_billed=True)
+    assert settled(read, running, act("start", HOUR + 5)).billed_seconds == 100 + 23 * HOUR - 5
 
 
 def test_a_log_that_lacks_the_last_operation_settles_nothing() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TextIO
 
 from oa_vm.output import give_up
 from vmpool.errors import VmPoolError
 from vmpool.guest.connection import Address
+from vmpool.guest.lines import Lines
 from vmpool.guest.stream import Hear, Source, stream
 
 
@@ -65,7 +66,7 @@ def run_everywhere(
     screen = Screen(max(len(worker) for worker in outcomes))
 
     def run(worker: str) -> None:
-        outcome, voice = outcomes[worker], Voice(screen, worker)
+        outcome, voice = outcomes[worker], Lines(partial(screen.print, worker))
         hear = voice.hear if shown else _keeper(outcome)
         try:
             outcome.exit_code = stream(addresses[worker], argv, hear, end.is_set)
@@ -109,31 +110,3 @@ class Screen:
                 to.flush()
             except OSError:  # the command goes on: it may do more than talk
                 give_up(to)
-
-
-class Voice:
-    """Makes lines of what one worker prints.
-
-    Args:
-        screen: where they go.
-        worker: whose they are.
-    """
-
-    def __init__(self, screen: Screen, worker: str) -> None:
-        self._screen, self._worker = screen, worker
-        new = codecs.getincrementaldecoder("utf-8")
-        self._decoders = {source: new(errors="replace") for source in Source}
-        self._rests = dict.fromkeys(Source, "")
-
-    def hear(self, source: Source, data: bytes) -> None:
-        """Print the lines that are whole now."""
-        text = self._rests[source] + self._decoders[source].decode(data)
-        *lines, self._rests[source] = text.split("\n")
-        for line in lines:
-            self._screen.print(self._worker, source, line.rstrip("\r"))
-
-    def close(self) -> None:
-        """Print what was left without an end of line."""
-        for source, rest in self._rests.items():
-            if rest:
-                self._screen.print(self._worker, source, rest)

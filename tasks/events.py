@@ -5,8 +5,12 @@ Names and payloads are documented in docs/events.md; automations are written aga
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+from prefect import runtime
 from prefect.events import Event, Resource, emit_event
 from prefect.events.clients import get_events_client
 from prefect.logging import get_run_logger
@@ -17,12 +21,34 @@ DELIVERY_TRIES = 2
 """Connections to the Prefect server that are tried; the schedule comes again soon."""
 
 
+_cause: ContextVar[str] = ContextVar("cause", default="")
+
+
+@contextmanager
+def causing(flow: str) -> Iterator[None]:
+    """Name a flow as the cause of what flows called in the block tell.
+
+    Args:
+        flow: its name; of two, one around the other, the outer one counts.
+    """
+    token = _cause.set(_cause.get() or flow)
+    try:
+        yield
+    finally:
+        _cause.reset(token)
+
+
 def pool_resource(pool: str) -> dict[str, str]:
-    """The Prefect resource that a pool's events are about."""
+    """The Prefect resource that a pool's events are about.
+
+    The flow that somebody asked for is a label of it, since triggers can match those only: an
+    evaluation that starts when a pool was resumed must not start another one by resuming it.
+    """
     return {
         "prefect.resource.id": f"waa.pool.{pool}",
         "prefect.resource.name": pool,
         "prefect.resource.role": "pool",
+        "waa.flow": _cause.get() or str(runtime.flow_run.flow_name or ""),
     }
 
 

@@ -16,6 +16,7 @@ from prefect.logging import get_run_logger
 
 from tasks import docker_image, guests, machines, marks, server_guard
 from tasks.capacity import find_capacity, remember_failure
+from tasks.readiness import tell_ready
 from tasks.session import current
 from vmpool import lifetime
 from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
@@ -90,6 +91,7 @@ async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outco
     except Exception as error:  # noqa: BLE001 # a bug of ours must not let a VM bill unseen either
         _log_failure(f"{action.worker} failed", error)
         return await _take_back(Outcome(action.worker, error), action)
+    tell_ready(action.worker, current().addresses[action.worker])
     return Outcome(action.worker)
 
 

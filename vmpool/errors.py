@@ -6,6 +6,9 @@ Vendor errors (Azure's, fabric's) are translated into these once, in `vmpool.arm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class VmPoolError(Exception):
     """Root of every error that this project raises on purpose; its text is for people."""
@@ -103,3 +106,19 @@ class PhaseTimeoutError(PermanentError):
 
 class LockedError(PermanentError):
     """Another operation holds the pool and did not let go in time."""
+
+
+class EvalFailedError(PermanentError):
+    """An evaluation has ended, but not all of it is done.
+
+    Attributes:
+        summary: what it came to, as `pool-eval --json` shows it.
+    """
+
+    def __init__(self, message: str, summary: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.summary = dict(summary or {})
+
+    def __reduce__(self) -> tuple[type[EvalFailedError], tuple[str, dict[str, Any]]]:
+        """Survive pickling with the summary."""
+        return type(self), (str(self), self.summary)

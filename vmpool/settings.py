@@ -179,6 +179,9 @@ class Settings(BaseSettings):
         description="Regions besides the builder's to which a gallery image is replicated; none "
         "by default because each copy costs money.",
     )
+    results_dir: Path = Field(
+        Path("results"), description="Folder in which each evaluation makes one for its results."
+    )
     state_dir: Path = Field(
         default_factory=lambda: user_state_path("waa-vm-pool"),
         description="SSH key, local Azure, Prefect's home of the local stack.",

@@ -34,7 +34,11 @@ def _never() -> bool:
 
 
 def stream(
-    address: Address, argv: Sequence[str], hear: Hear, is_enough: Callable[[], bool] = _never
+    address: Address,
+    argv: Sequence[str],
+    hear: Hear,
+    is_enough: Callable[[], bool] = _never,
+    fed: bytes = b"",
 ) -> int | None:
     """Run a program over a connection of its own.
 
@@ -44,6 +48,7 @@ def stream(
         hear: called with every piece of output, in order, on this thread; raises no OSError.
         is_enough: asked several times a second, also while nothing comes; once it says so, the
             connection is cut and the program with it.
+        fed: all of its standard input; small enough for one window of SSH (2 MB).
 
     Returns:
         Its exit code; None when it was enough.
@@ -58,7 +63,8 @@ def stream(
             transport = link.open()
             channel = transport.open_session(timeout=CONNECT_WALL_SECONDS)
             channel.exec_command(shlex.join(argv))
-            channel.shutdown_write()  # it has no input
+            channel.sendall(fed)
+            channel.shutdown_write()
             if not _listen(channel, hear, is_enough):
                 return None
             code = int(channel.recv_exit_status())

@@ -1,0 +1,88 @@
+"""A unit done on the worker itself: on its VM, or in its Windows container."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from anyio import to_thread
+
+from tasks.stations import Job, why
+from vmpool.errors import GuestCommandError, GuestUnreachableError, PermanentError
+from vmpool.evals import Unit, waa_list
+from vmpool.guest import evals, windows
+from vmpool.guest.evals import Site
+from vmpool.guest.shell import Shell
+from vmpool.guest.stream import Hear
+
+
+@dataclass
+class There:
+    """Commands run on the worker.
+
+    Attributes:
+        job: what is run.
+        worker: worker name.
+        site: where.
+        shell: for what goes beside the command.
+    """
+
+    job: Job
+    worker: str
+    site: Site
+    shell: Shell
+
+    async def do(self, unit: Unit, attempt: int, hear: Hear) -> None:
+        """Run the command there and fetch what it left; see `Station`."""
+        folder = self.site.folder(unit.name, attempt)
+        try:
+            code = await self._run_and_fetch(unit, folder, hear)
+        except GuestCommandError:  # a container that has ended refuses everything
+            await self._check()
+            raise
+        if code:
+            await self._check()
+            raise PermanentError(why(code, self.job.command))
+
+    async def _run_and_fetch(self, unit: Unit, folder: str, hear: Hear) -> int | None:
+        job, tasks = self.job, waa_list(unit.name) if unit.shard is None else ""
+        await job.call(lambda: evals.prepare(self.site, self.shell, folder, job.limit, tasks))
+        code = await self._run(unit, folder, hear)
+        await job.call(lambda: evals.fetch(self.site, folder, job.folder / unit.name))
+        return code
+
+    async def _run(self, unit: Unit, folder: str, hear: Hear) -> int | None:
+        """The command's exit code; cancelled, the connection is cut before we go."""
+        job, end = self.job, threading.Event()
+        turn = job.turn(unit, self.worker, folder, f"{folder}.json")
+        run = partial(
+            evals.run, self.site, job.command.argv(turn), turn.environment, hear,
+            limit_seconds=job.command.limit_seconds, secrets=job.secrets, end=end,
+        )  # fmt: skip
+        working = asyncio.ensure_future(to_thread.run_sync(run, limiter=job.limiter))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            end.set()
+            await asyncio.wait([working])
+            raise
+
+    async def _check(self) -> None:
+        """Raise unless the worker's WAA server answers."""
+        if not await self.job.call(lambda: windows.probe(self.shell, self.job.limit)):
+            raise GuestUnreachableError(f"the WAA server of {self.worker} does not answer")
+
+    async def recover(self) -> None:
+        """End what still runs there; see `Station`."""
+        await self.job.call(lambda: evals.end_all(self.site, self.shell, self.job.limit))
+        await self._check()
+
+    async def close(self) -> None:
+        """End what still runs there, if it can be reached; see `Station`."""
+        with suppress(Exception):  # whatever it is, the pool's pause or timer ends the VM
+            await self.job.call(lambda: evals.end_all(self.site, self.shell, self.job.limit))
+        with suppress(Exception):
+            await self.job.call(self.shell.close)

@@ -1,0 +1,154 @@
+"""Pure: what an evaluation came to: units, seconds and dollars per worker, and what is not done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vmpool.evals import Board, End, Record
+from vmpool.receipt import usd
+from vmpool.timing import minutes
+
+Json = dict[str, Any]
+MOST_PROBLEMS = 50
+"""In the artifact; all of them are in the summary's file."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one worker contributed.
+
+    Attributes:
+        worker: worker name.
+        busy_seconds: cloud seconds that it did units, in vain or not.
+        usd: what it cost from the evaluation's beginning to its end, None if not known.
+        lost: why it left, "" if it did not.
+    """
+
+    worker: str
+    busy_seconds: float
+    usd: float | None
+    lost: str
+
+
+def summary(
+    board: Board,
+    shares: Sequence[Share],
+    scores: Mapping[str, Sequence[float]],
+    seconds: float,
+    total_usd: float | None,
+) -> Json:
+    """The document of an evaluation.
+
+    Args:
+        board: the units, all ended.
+        shares: the workers.
+        scores: WAA's scores found in the results, by unit.
+        seconds: cloud seconds of the whole evaluation, bringing up and pausing included.
+        total_usd: what all workers cost meanwhile.
+    """
+    records = sorted(board.records, key=lambda record: record.unit.name)
+    whole = {
+        "units": board.total,
+        **_counts(records),
+        **_scored(records, scores),
+        "seconds": round(seconds, 1),
+        "usd": total_usd,
+    }
+    workers = [_of(share, records, scores) for share in sorted(shares, key=lambda s: s.worker)]
+    return whole | {"workers": workers, "results": [_record(record) for record in records]}
+
+
+def _of(share: Share, records: Sequence[Record], scores: Mapping[str, Sequence[float]]) -> Json:
+    mine = [record for record in records if record.worker == share.worker]
+    return {
+        "worker": share.worker,
+        **_counts(mine),
+        **_scored(mine, scores),
+        "busy_seconds": round(share.busy_seconds, 1),
+        "usd": share.usd,
+        "lost": share.lost or None,
+    }
+
+
+def _counts(records: Iterable[Record]) -> Json:
+    ends = [record.end for record in records]
+    return {
+        "done": ends.count(End.DONE),
+        "failed": ends.count(End.FAILED),
+        "not_done": ends.count(End.NOT_DONE),
+    }
+
+
+def _scored(records: Iterable[Record], scores: Mapping[str, Sequence[float]]) -> Json:
+    found = [score for record in records for score in scores.get(record.unit.name, ())]
+    mean = round(sum(found) / len(found), 4) if found else None
+    return {"scored": len(found), "score": mean}
+
+
+def _record(record: Record) -> Json:
+    return {
+        "unit": record.unit.name,
+        "end": record.end.value,
+        "worker": record.worker or None,
+        "seconds": round(record.seconds, 1),
+        "detail": record.detail or None,
+        "losses": record.losses,
+    }
+
+
+def rows(document: Json) -> list[dict[str, str]]:
+    """The workers as a table, the whole below them."""
+    whole = document | {"worker": "all", "lost": None}
+    whole["busy_seconds"] = sum(worker["busy_seconds"] for worker in document["workers"])
+    return [_row(found) for found in (*document["workers"], whole)]
+
+
+def _row(found: Json) -> dict[str, str]:
+    score = f"{found['score']:.3f} ({found['scored']})" if found["scored"] else "-"
+    return {
+        "worker": found["worker"],
+        "done": str(found["done"]),
+        "failed": str(found["failed"]),
+        "score": score,
+        "busy": minutes(found["busy_seconds"]),
+        "USD": usd(found["usd"]),
+        "": "lost" if found["lost"] else "",
+    }
+
+
+def headline(pool: str, document: Json) -> str:
+    """One line: `waa-pool: 29 of 30 done, 1 failed in 41:10, 2.31 USD`."""
+    parts = [f"{document['done']} of {document['units']} done"]
+    parts += [f"{document['failed']} failed"] if document["failed"] else []
+    parts += [f"{document['not_done']} not done"] if document["not_done"] else []
+    took, spent = minutes(document["seconds"]), usd(document["usd"])
+    return f"{pool}: {', '.join(parts)} in {took}, {spent} USD"
+
+
+def problems(document: Json) -> list[str]:
+    """What is not done or failed and which workers were lost, one line each."""
+    lost = [f"{w['worker']} was lost: {w['lost']}" for w in document["workers"] if w["lost"]]
+    return lost + [
+        f"{found['unit']}: {found['end']}{_on(found)}: {found['detail']}"
+        for found in document["results"]
+        if found["end"] != End.DONE
+    ]
+
+
+def _on(found: Json) -> str:
+    return f" on {found['worker']}" if found["worker"] else ""
+
+
+def markdown(document: Json, folder: str) -> str:
+    """The summary as a Prefect artifact shows it."""
+    table = rows(document)
+    head = [list(table[0]), ["---", "---:", "---:", "---:", "---:", "---:", "---"]]
+    lines = [f"| {' | '.join(cells)} |" for cells in [*head, *(row.values() for row in table)]]
+    said = problems(document)
+    listed = [f"- {line}" for line in said[:MOST_PROBLEMS]]
+    if len(said) > MOST_PROBLEMS:
+        listed.append(f"- and {len(said) - MOST_PROBLEMS} more, see summary.json")
+    title = f"## {headline(document['pool'], document)}"
+    return "\n".join([title, "", *lines, "", *listed, "", f"Results are in `{folder}`."])

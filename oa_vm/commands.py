@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from local_azure.control import LocalAzureError
-from oa_vm import idle, image, inside, local, pool, resources, service, timings
+from oa_vm import evaluate, idle, image, inside, local, pool, resources, service, timings
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
@@ -28,6 +28,7 @@ for command in (
     pool.pool_extend,
     pool.pool_keep,
     pool.pool_cleanup,
+    evaluate.pool_eval,
     idle.idle_cleanup,
     inside.pool_tunnel,
     inside.pool_vnc,

@@ -34,6 +34,8 @@ class _Teller(logging.Handler):
 
 def _is_shown_elsewhere(record: logging.LogRecord) -> bool:
     """Phases are in the progress display, and why a run fails is the command's last line."""
+    if getattr(record, "is_output", False):
+        return False
     is_phase = record.name.startswith("prefect.task_runs") and record.levelno < logging.WARNING
     return is_phase or getattr(record, "is_last_words", False)
 

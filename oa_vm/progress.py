@@ -21,6 +21,8 @@ POOL_PHASES = frozenset(
     {Phase.FIND_CAPACITY, Phase.DELETE_NETWORK, Phase.PROMOTE_IMAGE, Phase.DELETE_IMAGE}
 )
 """Phases of the pool as a whole: its bar has one step."""
+LONGEST_LABEL = 24
+"""Letters that fit beside worker, bar and time in 80 columns."""
 ENDING_STYLES = {"done": "green", "retrying": "yellow", "interrupted": "dim", "failed": "red"}
 """Only what failed for good is red: what is tried again or was called off is no trouble yet."""
 
@@ -101,7 +103,7 @@ class Board:
         """`wait-for-ssh 0:40/1:05`: the phase, how long it runs, and its median before."""
         expected = self._forecast.expected_seconds(way, span.phase)
         usual = "" if expected is None else f"/{minutes(expected)}"
-        return f"{span.phase} {minutes((now - span.started).total_seconds())}{usual}"
+        return f"{_label(span)} {minutes((now - span.started).total_seconds())}{usual}"
 
     def _show_whole(self) -> None:
         now = self._now()
@@ -113,11 +115,18 @@ class Board:
 
 
 def _ended(span: Span) -> str:
-    return f"[{ENDING_STYLES[span.ending]}]{span.phase} {span.ending}[/]"
+    return f"[{ENDING_STYLES[span.ending]}]{_label(span)} {span.ending}[/]"
+
+
+def _label(span: Span) -> str:
+    """The phase or unit; of a unit's long name the end, which tells it from others."""
+    return span.label if len(span.label) <= LONGEST_LABEL else f"...{span.label[-LONGEST_LABEL:]}"
 
 
 def _plain(console: Console) -> Listener:
     def tell(span: Span) -> None:
+        if span.phase is Phase.EVAL_UNIT:  # the evaluation says it in its log
+            return
         if span.ended is None:
             line = f"{span.worker}: {span.phase} ..."
         elif span.error:

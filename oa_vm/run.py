@@ -22,6 +22,7 @@ from oa_vm.watch import run_watched
 from vmpool.errors import PermanentError
 from vmpool.forecast import Forecast
 from vmpool.history import History, headline, run_of
+from vmpool.model import Phase
 from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, rows
 
@@ -102,6 +103,7 @@ def _print_timings(name: str, pool: str, spans: list[Span], history: History) ->
 
     A run that was refused at once has none: its one line says it all.
     """
+    spans = [span for span in spans if span.phase is not Phase.EVAL_UNIT]
     if any(not span.error for span in spans):
         run = run_of(name, pool, spans)
         shown_rows = rows(spans, history.over(run))

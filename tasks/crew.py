@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from prefect.logging import get_run_logger
 
 from tasks.leases import Held
+from tasks.session import listeners
 from tasks.stations import Station
 from vmpool.clock import CloudClock
 from vmpool.errors import GuestUnreachableError, HostKeyError, VmPoolError
 from vmpool.evals import Board, Unit
 from vmpool.guest.connection import Address
-from vmpool.timing import minutes
+from vmpool.model import Phase
+from vmpool.timing import INTERRUPTED, Span, minutes
 
 RECOVER_WALL_SECONDS = 60.0
 """A lost worker may come back so long: a cut connection is soon mended, a dead VM never is."""
@@ -69,6 +70,7 @@ class Crew:
     async def __aenter__(self) -> Self:
         self._context = contextvars.copy_context()
         self._log = get_run_logger()
+        self._listeners = listeners.get()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -141,15 +143,19 @@ class Crew:
     async def _do(self, station: Station, unit: Unit) -> bool:
         """Do one unit; whether the worker can take another one."""
         worker, began, detail = station.worker, self.clock.now(), ""
+        self._show(span := Span(worker, Phase.EVAL_UNIT, began, detail=unit.name))
         try:
             await self.perform(worker, unit.name)
         except (GuestUnreachableError, HostKeyError) as error:
-            self._spend(worker, began)
+            self._spend(span, str(error))
             await self._give_back(worker, str(error))
             return await self._is_back(station, error)
         except VmPoolError as error:
             detail = str(error)
-        seconds = self._spend(worker, began)
+        except BaseException:
+            self._spend(span, INTERRUPTED)
+            raise
+        seconds = self._spend(span, detail)
         async with self._changed:
             self.board.finish(worker, detail, seconds)
             self._changed.notify_all()
@@ -163,10 +169,15 @@ class Crew:
         else:
             self._log.info("%s: %s done in %s (%s)", worker, unit.name, minutes(seconds), place)
 
-    def _spend(self, worker: str, began: datetime) -> float:
-        seconds = (self.clock.now() - began).total_seconds()
-        self.times[worker].busy += seconds
-        return seconds
+    def _show(self, span: Span) -> None:
+        for listener in self._listeners:
+            listener(span)
+
+    def _spend(self, span: Span, error: str) -> float:
+        ended = replace(span, ended=self.clock.now(), error=error)
+        self._show(ended)
+        self.times[span.worker].busy += ended.seconds
+        return ended.seconds
 
     async def _give_back(self, worker: str, why: str) -> None:
         """What a worker was doing is for the others; nothing, if it had finished."""

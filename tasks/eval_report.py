@@ -15,11 +15,14 @@ from prefect.logging import get_run_logger
 
 from tasks.credentials import connected
 from tasks.evaluation import Evaluation
+from tasks.events import emit_pool_event
+from vmpool import chart
 from vmpool.arm.machines import observe
 from vmpool.cost import cost, worker_names, worker_sums
 from vmpool.errors import VmPoolError
 from vmpool.eval_report import Share, headline, markdown, summary
 from vmpool.model import Observed
+from vmpool.timing import Span
 
 SUMMARY = "summary.json"
 RESULT = "result.txt"
@@ -66,14 +69,17 @@ async def conclude_eval(
     )
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / SUMMARY).write_text(json.dumps(found, indent=2) + "\n")
-    await _publish(pool, found, job.folder)
+    await _publish(found, evaluation.spans)
+    emit_pool_event(pool, "evaluated", found)
     return found
 
 
-async def _publish(pool: str, found: dict[str, Any], folder: Path) -> None:
+async def _publish(found: dict[str, Any], spans: Sequence[Span]) -> None:
+    pool, title = found["pool"], headline(found["pool"], found)
+    picture = chart.markdown(title, spans)
     try:
         await acreate_markdown_artifact(
-            markdown(found, str(folder)), key=f"{pool}-eval", description=headline(pool, found)
+            f"{markdown(found)}\n\n{picture}", key=f"{pool}-eval", description=title
         )
     except Exception as error:  # noqa: BLE001 # the same is in the results folder
         get_run_logger().warning("The artifact of the evaluation was not written: %s", error)

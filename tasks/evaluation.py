@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from prefect.logging import get_run_logger
 from tasks.crew import Crew
 from tasks.local_station import Here
 from tasks.remote_station import There
+from tasks.session import listeners
 from tasks.stations import Job, Station
 from vmpool.errors import CredentialsError
 from vmpool.eval_command import Where, secret_block
@@ -30,6 +31,8 @@ from vmpool.guest.lines import Lines
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Source
 from vmpool.guest.tunnel import Tunnel
+from vmpool.model import Phase
+from vmpool.timing import Span
 
 MOST_LOGGED_LINES = 2000
 """Of one unit, in Prefect's log; a client that says more is read in its file."""
@@ -46,12 +49,19 @@ class Evaluation:
         board: the units.
         units: the same by name.
         crew: who does them.
+        spans: phases and units, as they ended.
     """
 
     job: Job
     board: Board
     units: dict[str, Unit]
     crew: Crew
+    spans: list[Span] = field(default_factory=list)
+
+    def listen(self, span: Span) -> None:
+        """Keep what has ended."""
+        if span.ended:
+            self.spans.append(span)
 
 
 _current: ContextVar[Evaluation] = ContextVar("evaluation")
@@ -63,10 +73,11 @@ def begun(job: Job, units: tuple[Unit, ...]) -> Iterator[Evaluation]:
     board = Board(units)
     crew = Crew(board, partial(open_station, job), _perform, job.clock)
     found = Evaluation(job, board, {unit.name: unit for unit in units}, crew)
-    token = _current.set(found)
+    token, heard = _current.set(found), listeners.set((*listeners.get(), found.listen))
     try:
         yield found
     finally:
+        listeners.reset(heard)
         _current.reset(token)
 
 
@@ -121,7 +132,12 @@ def _once(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
 ONCE = CacheKeyFnPolicy(cache_key_fn=_once)
 
 
-@task(name="eval-unit", task_run_name="{worker}: {unit}", cache_policy=ONCE, persist_result=True)
+@task(
+    name=Phase.EVAL_UNIT.value,
+    task_run_name="{worker}: {unit}",
+    cache_policy=ONCE,
+    persist_result=True,
+)
 async def run_unit(worker: str, unit: str) -> None:
     """Do one unit on one worker; its output goes to the log and into a file.
 

@@ -201,8 +201,21 @@ def test_every_tag_is_documented() -> None:
 
 def cached() -> dict[str, str]:
     """How each phase's task caches, in the words of the page."""
-    words = {id(phase.NO_CACHE): "no", id(phase.ON_DISK): "within the flow run"}
-    modules = (capacity, guests, images, machines, docker_image, registry, registry_build)
+    words = {
+        id(phase.NO_CACHE): "no",
+        id(phase.ON_DISK): "within the flow run",
+        id(evaluation.ONCE): "within the flow run",
+    }
+    modules = (
+        capacity,
+        evaluation,
+        guests,
+        images,
+        machines,
+        docker_image,
+        registry,
+        registry_build,
+    )
     made = [item for module in modules for item in vars(module).values() if isinstance(item, Task)]
     return {item.name: words[id(item.cache_policy)] for item in made if item.name in set(Phase)}
 

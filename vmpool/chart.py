@@ -45,6 +45,7 @@ COLOURS: dict[Phase, str] = {
     Phase.CREATE_REGISTRY: "#5b6b7b",
     Phase.PUSH_IMAGE: "#a0559e",
     Phase.BUILD_IN_REGISTRY: "#c44f7a",
+    Phase.EVAL_UNIT: "#3f5fbf",
 }
 """A colour per phase, dark enough for white letters."""
 FAILED = "#c62828"
@@ -122,7 +123,7 @@ def _bar(span: Span, began: timedelta, total: float, y: int, mark: str) -> str:
     colour = FAILED if span.error else COLOURS[span.phase]
     took = f"{minutes(span.seconds)} {mark}".strip()
     tip = f"{span.worker}: {span.phase} {took} {span.error or span.detail}".strip()
-    label = f"{span.phase} {took}"
+    label = f"{span.label} {took}"
     fits = len(label) * LETTER < width - 6
     text = _text(start + 5, y + LANE - 4, label, colour="#ffffff") if fits else ""
     frame = f" {OVERRUN}" if mark else ""

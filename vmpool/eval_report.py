@@ -141,7 +141,7 @@ def _on(found: Json) -> str:
     return f" on {found['worker']}" if found["worker"] else ""
 
 
-def markdown(document: Json, folder: str) -> str:
+def markdown(document: Json) -> str:
     """The summary as a Prefect artifact shows it."""
     table = rows(document)
     head = [list(table[0]), ["---", "---:", "---:", "---:", "---:", "---:", "---"]]
@@ -151,4 +151,6 @@ def markdown(document: Json, folder: str) -> str:
     if len(said) > MOST_PROBLEMS:
         listed.append(f"- and {len(said) - MOST_PROBLEMS} more, see summary.json")
     title = f"## {headline(document['pool'], document)}"
-    return "\n".join([title, "", *lines, "", *listed, "", f"Results are in `{folder}`."])
+    return "\n".join(
+        [title, "", *lines, "", *listed, "", f"Results are in `{document['folder']}`."]
+    )

@@ -94,6 +94,7 @@ class Phase(StrEnum):
     CREATE_REGISTRY = "create-registry"
     PUSH_IMAGE = "push-image"
     BUILD_IN_REGISTRY = "build-in-registry"
+    EVAL_UNIT = "eval-unit"
 
 
 @dataclass(frozen=True)

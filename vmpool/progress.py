@@ -12,6 +12,7 @@ EXPECTED_PHASES = {
     "pool-resume": 8,
     "pool-pause": 2,
     "pool-cleanup": 1,
+    "pool-eval": 10,
     "image-create": 16,
     "image-refresh": 16,
     "image-delete": 1,

@@ -64,6 +64,11 @@ class Span:
     is_retried: bool = False
 
     @property
+    def label(self) -> str:
+        """The phase; of an evaluation's unit, which one."""
+        return self.detail if self.phase is Phase.EVAL_UNIT else self.phase.value
+
+    @property
     def ending(self) -> str:
         """How it ended, in one word: done, failed, retrying or interrupted."""
         if not self.error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Flow
 
 from deployments.schedules import SHORTEST, TAG, local_interval
 from deployments.work_pool import WORK_POOL
@@ -22,8 +23,14 @@ KEYS = {
 }  # fmt: skip
 
 
+def is_flow(name: str) -> bool:
+    """Whether a file of flows/ holds a flow; what flows stand on is there too."""
+    return isinstance(getattr(importlib.import_module(f"flows.{name}"), name), Flow)
+
+
 def test_every_flow_is_deployed_once() -> None:
-    flows = {path.stem for path in Path("flows").glob("[a-z]*.py")}
+    modules = {path.stem for path in Path("flows").glob("[a-z]*.py")}
+    flows = {name for name in modules if is_flow(name)}
     deployed = [entry["name"].replace("-", "_") for entry in FILE["deployments"]]
     assert sorted(deployed) == sorted(flows)
 

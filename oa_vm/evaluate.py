@@ -1,0 +1,175 @@
+"""`pool-eval`: an evaluation on a pool, from resume to pause."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from oa_vm.options import DryRun, GoldenImage, Hours, Json, Pool
+from oa_vm.output import err, out, print_json, table
+from oa_vm.run import run_flow
+from oa_vm.views import print_plan
+from vmpool.errors import EvalFailedError, UsageError
+from vmpool.eval_command import Where, command_from
+from vmpool.eval_report import headline, problems, rows
+from vmpool.evals import listed, task_names
+from vmpool.imaging import AUTO
+from vmpool.model import Observed, PoolSpec
+from vmpool.plan import Action, check_spec, plan_create, plan_resume
+from vmpool.settings import Settings, load_settings
+
+MOST_PROBLEMS = 20
+"""Lines on the terminal; all are in summary.json."""
+
+
+def pool_eval(  # one option each
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COMMAND",
+            help="After --: what runs for each shard or task. {worker_index}, {num_workers}, "
+            "{results}, {task} and {tasks_file} are filled in.",
+        ),
+    ],
+    where: Annotated[
+        Where,
+        typer.Option(
+            "--on", help="Where it runs: in the Windows container, on the VM, or on this machine."
+        ),
+    ] = Where.CONTAINER,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(
+            "--tasks",
+            metavar="FILE",
+            help="Run once for each task listed there, one a line or WAA's JSON; else by shards.",
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option("--shards", metavar="N", help="So many parts; default one a worker."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", "-n", metavar="N", help="Create what is missing; default as it is, or 1."
+        ),
+    ] = None,
+    min_ready: Annotated[
+        int,
+        typer.Option("--min-ready", metavar="N", help="Go on with so many workers, or fail."),
+    ] = 1,
+    limit: Annotated[
+        float,
+        typer.Option("--limit-minutes", metavar="MINUTES", help="End a command after so long."),
+    ] = 240.0,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="NAME",
+            help="Variable for the command, read from the Prefect Secret block of that name "
+            "(OPENAI_API_KEY: openai-api-key). May be repeated.",
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="DIR", help="Default a new folder in WAA_RESULTS_DIR."),
+    ] = None,
+    pause_after: Annotated[
+        bool,
+        typer.Option("--pause-after/--no-pause-after", help="Pause the pool at the end."),
+    ] = True,
+    image: GoldenImage = AUTO,
+    auto_pause_hours: Hours = None,
+    pool: Pool = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Resume (or create) a pool, run a command on every worker, fetch results, pause it."""
+    settings = load_settings(pool=pool)
+    names = None if tasks is None else _read(tasks)
+    line = shlex.join(command)
+    command_from(
+        line, where, lists_tasks=names is not None, minutes=limit, secrets=tuple(secret or ())
+    )
+    if names is not None:
+        listed(names)
+    if dry_run:
+        _print_plan(settings, workers, auto_pause_hours, as_json=as_json)
+        return
+    parameters: dict[str, Any] = {
+        "command": line,
+        "pool": settings.pool,
+        "where": where.value,
+        "tasks": names,
+        "shards": shards,
+        "workers": workers,
+        "min_ready": min_ready,
+        "image": image,
+        "auto_pause_hours": auto_pause_hours,
+        "limit_minutes": limit,
+        "secrets": secret,
+        "results": str(results.absolute()) if results else None,
+        "pause_after": pause_after,
+    }
+    try:
+        found = run_flow(settings, "pool-eval", parameters)
+    except EvalFailedError as error:
+        _print(error.summary, as_json=as_json)
+        raise
+    _print(found, as_json=as_json)
+
+
+def _read(file: Path) -> list[str]:
+    try:
+        return task_names(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no text"
+        raise UsageError(f"--tasks {file}: {why}") from error
+
+
+def _print_plan(
+    settings: Settings, workers: int | None, hours: float | None, *, as_json: bool
+) -> None:
+    from oa_vm.preview import observe_pool, places_for, with_image  # noqa: PLC0415 # Azure's SDK
+
+    observed = observe_pool(settings)
+    if workers is None and not observed.is_absent:
+        print_plan(settings.pool, plan_resume(observed), as_json=as_json)
+        return
+    spec, actions = _create(settings, observed, workers or 1, hours)
+    spec = with_image(settings, spec, AUTO)
+    print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
+
+
+def _create(
+    settings: Settings, observed: Observed, workers: int, hours: float | None
+) -> tuple[PoolSpec, tuple[Action, ...]]:
+    spec = PoolSpec(
+        name=settings.pool,
+        workers=workers,
+        sizes=settings.sizes,
+        regions=settings.regions,
+        auto_pause_hours=settings.auto_pause_hours if hours is None else hours,
+        min_ready=1,
+    )
+    check_spec(spec)
+    return spec, plan_create(spec, observed)
+
+
+def _print(summary: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary)
+        return
+    numeric = ("done", "failed", "score", "busy", "USD")
+    out.print(table(headline(summary["pool"], summary), rows(summary), numeric=numeric))
+    said = problems(summary)
+    for line in said[:MOST_PROBLEMS]:
+        err.print(line, soft_wrap=True, markup=False)
+    if len(said) > MOST_PROBLEMS:
+        err.print(f"and {len(said) - MOST_PROBLEMS} more, see summary.json")
+    out.print(f"Results are in {summary['folder']}", soft_wrap=True, markup=False)

@@ -10,15 +10,13 @@ import typer
 
 from oa_vm.options import DryRun, GoldenImage, Hours, Json, Pool
 from oa_vm.output import err, out, print_json, table
+from oa_vm.pool import pool_create, pool_resume
 from oa_vm.run import run_flow
-from oa_vm.views import print_plan
 from vmpool.errors import EvalFailedError, UsageError
 from vmpool.eval_command import Where, command_from
 from vmpool.eval_report import headline, problems, rows
 from vmpool.evals import listed, task_names
 from vmpool.imaging import AUTO
-from vmpool.model import Observed, PoolSpec
-from vmpool.plan import Action, check_spec, plan_create, plan_resume
 from vmpool.settings import Settings, load_settings
 
 MOST_PROBLEMS = 20
@@ -99,7 +97,7 @@ def pool_eval(  # one option each
     if names is not None:
         listed(names)
     if dry_run:
-        _print_plan(settings, workers, auto_pause_hours, as_json=as_json)
+        _print_plan(settings, workers, image, auto_pause_hours, as_json=as_json)
         return
     parameters: dict[str, Any] = {
         "command": line,
@@ -133,32 +131,22 @@ def _read(file: Path) -> list[str]:
 
 
 def _print_plan(
-    settings: Settings, workers: int | None, hours: float | None, *, as_json: bool
+    settings: Settings, workers: int | None, image: str, hours: float | None, *, as_json: bool
 ) -> None:
-    from oa_vm.preview import observe_pool, places_for, with_image  # noqa: PLC0415 # Azure's SDK
+    """How the pool would be brought up: the plan of the command that would do the same."""
+    from oa_vm.preview import observe_pool  # noqa: PLC0415 # imports Azure's SDK: --help is quick
 
-    observed = observe_pool(settings)
-    if workers is None and not observed.is_absent:
-        print_plan(settings.pool, plan_resume(observed), as_json=as_json)
-        return
-    spec, actions = _create(settings, observed, workers or 1, hours)
-    spec = with_image(settings, spec, AUTO)
-    print_plan(settings.pool, actions, places_for(settings, spec, actions), as_json=as_json)
-
-
-def _create(
-    settings: Settings, observed: Observed, workers: int, hours: float | None
-) -> tuple[PoolSpec, tuple[Action, ...]]:
-    spec = PoolSpec(
-        name=settings.pool,
-        workers=workers,
-        sizes=settings.sizes,
-        regions=settings.regions,
-        auto_pause_hours=settings.auto_pause_hours if hours is None else hours,
-        min_ready=1,
-    )
-    check_spec(spec)
-    return spec, plan_create(spec, observed)
+    if workers is None and not observe_pool(settings).is_absent:
+        pool_resume(hours, pool=settings.pool, as_json=as_json, dry_run=True)
+    else:
+        pool_create(
+            workers or 1,
+            image=image,
+            auto_pause_hours=hours,
+            pool=settings.pool,
+            as_json=as_json,
+            dry_run=True,
+        )
 
 
 def _print(summary: dict[str, Any], *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ from oa_vm.output import FAILED, UNKNOWN, USAGE
 from tasks import (
     capacity,
     docker_image,
+    evaluation,
     guests,
     history,
     images,

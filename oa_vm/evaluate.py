@@ -15,7 +15,7 @@ from oa_vm.run import run_flow
 from vmpool.errors import EvalFailedError, UsageError
 from vmpool.eval_command import Where, command_from
 from vmpool.eval_report import headline, problems, rows
-from vmpool.evals import listed, task_names
+from vmpool.evals import check_numbers, task_names
 from vmpool.imaging import AUTO
 from vmpool.settings import Settings, load_settings
 
@@ -94,8 +94,7 @@ def pool_eval(  # one option each
     command_from(
         line, where, lists_tasks=names is not None, minutes=limit, secrets=tuple(secret or ())
     )
-    if names is not None:
-        listed(names)
+    check_numbers(names, shards, workers, min_ready)
     if dry_run:
         _print_plan(settings, workers, image, auto_pause_hours, as_json=as_json)
         return

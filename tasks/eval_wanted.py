@@ -16,11 +16,11 @@ from tasks.stations import Job
 from vmpool.arm.machines import observe
 from vmpool.errors import UsageError
 from vmpool.eval_command import command_from
-from vmpool.evals import Unit, listed
+from vmpool.evals import Unit, check_numbers, listed
 from vmpool.evals import shards as cut
 from vmpool.guest.keys import check_client_key
 from vmpool.model import Observed
-from vmpool.settings import MAX_WORKERS, Settings, check_pool_name, load_settings
+from vmpool.settings import Settings, check_pool_name, load_settings
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
     tasks: Sequence[str] | None,
     shards: int | None,
     workers: int | None,
+    min_ready: int,
     limit_minutes: float,
     secrets: Sequence[str] | None,
     results: str | None,
@@ -64,7 +65,7 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
     settings = load_settings()
     name = check_pool_name(pool or settings.pool)
     check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
-    _check_numbers(tasks, shards, workers)
+    check_numbers(tasks, shards, workers, min_ready)
     checked = command_from(
         command, where, lists_tasks=tasks is not None, minutes=limit_minutes,
         secrets=tuple(secrets or ()),
@@ -89,13 +90,6 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
 
 def _units(tasks: Sequence[str] | None, count: int) -> tuple[Unit, ...]:
     return listed(tasks) if tasks is not None else cut(count)
-
-
-def _check_numbers(tasks: Sequence[str] | None, count: int | None, workers: int | None) -> None:
-    if tasks is not None and count is not None:
-        raise UsageError("tasks and shards exclude each other: name the tasks, or their number")
-    if workers is not None and not 1 <= workers <= MAX_WORKERS:
-        raise UsageError(f"--workers {workers} is not between 1 and {MAX_WORKERS}")
 
 
 def _folder(settings: Settings, results: str | None, name: str) -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vmpool.errors import UsageError
+from vmpool.settings import MAX_WORKERS
 
 MOST_LOSSES = 3
 """A unit that lost so many workers is given up: it may be what kills them."""
@@ -98,6 +99,26 @@ def listed(tasks: Sequence[str]) -> tuple[Unit, ...]:
     if twice:
         raise UsageError(f"task {twice[0]} is listed twice")
     return tuple(Unit(task) for task in tasks)
+
+
+def check_numbers(
+    tasks: Sequence[str] | None, shards: int | None, workers: int | None, min_ready: int
+) -> None:
+    """Refuse numbers that make no evaluation.
+
+    Raises:
+        UsageError: tasks and shards at once, or too few or too many of anything.
+    """
+    if tasks is not None:
+        listed(tasks)
+        if shards is not None:
+            raise UsageError("tasks and shards exclude each other: list tasks, or say how many")
+    elif shards is not None:
+        _check_count(shards, "shards")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise UsageError(f"--workers {workers} is not between 1 and {MAX_WORKERS}")
+    if not 1 <= min_ready <= (workers or MAX_WORKERS):
+        raise UsageError(f"--min-ready {min_ready} is not between 1 and {workers or MAX_WORKERS}")
 
 
 def _check_count(count: int, what: str) -> None:

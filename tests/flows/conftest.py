@@ -29,7 +29,16 @@ from deployments.notifications import ensure_notifications
 from flows.pool_create import pool_create
 from local_azure import control
 from local_azure.control import Wanted
-from tasks import capacity, docker_image, guests, machines, registry, session
+from tasks import (
+    capacity,
+    crew,
+    docker_image,
+    guests,
+    machines,
+    registry,
+    session,
+    stations,
+)
 from vmpool.arm import pipeline
 
 SPEED = 4000.0
@@ -59,6 +68,9 @@ def quick() -> Iterator[None]:
         patch.setattr(session, "FEWEST_WALL_SECONDS", 0.05)
         patch.setattr(session, "INSIST_DELAYS_SECONDS", (0.05, 0.1, 0.2))
         patch.setattr(pipeline, "BACKOFF_SECONDS", 0.02)
+        patch.setattr(crew, "RECOVER_WALL_SECONDS", 4.0)
+        patch.setattr(crew, "RETRY_WALL_SECONDS", 0.5)
+        patch.setattr(stations, "SHORTEST_LIMIT_WALL_SECONDS", LIMIT_WALL_SECONDS)
         for module in (capacity, docker_image, guests, machines, registry):
             for item in vars(module).values():
                 if isinstance(item, Task) and isinstance(item.retry_delay_seconds, list):

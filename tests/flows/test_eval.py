@@ -41,6 +41,17 @@ def failed(run: Run) -> dict[str, Any]:
     return run.error.summary
 
 
+def is_running(process: str) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def summary_in(results: Path) -> dict[str, Any]:
+    """The only one there."""
+    (folder,) = results.iterdir()
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
 def ends(summary: dict[str, Any]) -> dict[str, str]:
     return {found["unit"]: found["end"] for found in summary["results"]}
 
@@ -114,7 +125,8 @@ async def test_a_command_that_fails_is_reported_and_the_others_go_on(
     assert world.power(0) == "deallocated"
 
 
-async def test_a_command_that_hangs_is_ended_at_its_limit(world: World, results: Path) -> None:
+@pytest.mark.usefixtures("results")
+async def test_a_command_that_hangs_is_ended_at_its_limit(world: World) -> None:
     run = await evaluate(world, "sleep 600", limit_minutes=60)
     assert "its limit" in failed(run)["results"][0]["detail"]
 
@@ -141,11 +153,10 @@ async def test_cancelled_it_ends_its_commands_and_pauses_the_pool(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert not Path(f"/proc/{note.read_text().strip()}").exists()
+    assert not is_running(note.read_text().strip())
     assert world.power(0) == "deallocated"
     assert not any(name.startswith("waa-lease") for name in world.tags(0))
-    (folder,) = results.iterdir()
-    assert ends(json.loads((folder / "summary.json").read_text())) == {"shard-00": "not done"}
+    assert ends(summary_in(results)) == {"shard-00": "not done"}
 
 
 @pytest.mark.usefixtures("results")

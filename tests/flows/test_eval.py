@@ -114,9 +114,8 @@ async def test_a_worker_whose_windows_is_dead_does_not_eat_the_tasks(world: Worl
     assert ends(run.status) == dict.fromkeys(names, "done")
 
 
-async def test_a_command_that_fails_is_reported_and_the_others_go_on(
-    world: World, results: Path
-) -> None:
+@pytest.mark.usefixtures("results")
+async def test_a_command_that_fails_is_reported_and_the_others_go_on(world: World) -> None:
     run = await evaluate(world, "echo said; test {task} != b", tasks=["a", "b", "c"])
     summary = failed(run)
     assert ends(summary) == {"a": "done", "b": "failed", "c": "done"}

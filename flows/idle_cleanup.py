@@ -10,6 +10,7 @@ from prefect import flow
 from flows.pool_cleanup import pool_cleanup
 from tasks.idle import look_for_idle_pools
 from tasks.orphans import clear_orphans
+from tasks.spending import note_spending_of_the_day
 from vmpool.errors import NotFoundError, VmPoolError
 from vmpool.idle import IdleVerb
 from vmpool.sweep import sweep_document
@@ -28,6 +29,8 @@ async def idle_cleanup(dry_run: bool = False) -> dict[str, Any]:  # noqa: FBT001
     Raises:
         VmPoolError: at least one pool or orphan could not be deleted.
     """
+    if not dry_run:
+        await note_spending_of_the_day()
     pools = await look_for_idle_pools(dry_run=dry_run)
     gone = [] if dry_run else [idle.pool for idle in pools if idle.verb is IdleVerb.DELETE]
     ended = await asyncio.gather(

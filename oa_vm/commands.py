@@ -8,7 +8,18 @@ import typer
 from rich.text import Text
 
 from local_azure.control import LocalAzureError
-from oa_vm import evaluate, idle, image, inside, local, pool, resources, service, timings
+from oa_vm import (
+    costs,
+    evaluate,
+    idle,
+    image,
+    inside,
+    local,
+    pool,
+    resources,
+    service,
+    timings,
+)
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
@@ -42,6 +53,7 @@ for command in (
     image.image_push,
     image.image_pull,
     resources.resources,
+    costs.costs,
     timings.timings,
     service.up,
     service.down,

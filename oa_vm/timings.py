@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
-from oa_vm import stack
 from oa_vm.options import Json
 from oa_vm.output import err, out, print_json, table
-from vmpool.errors import PermanentError, UsageError
+from oa_vm.recorded import recorded
+from vmpool.errors import UsageError
 from vmpool.history import Figures, History
 from vmpool.model import Phase
 from vmpool.scenario import Scenario, goal_minutes
@@ -62,20 +60,12 @@ def timings(
 
 
 def _read(settings: Settings, runs: int, pool: str | None) -> History:
-    with stack.records(settings) as url:
-        if url is None:
-            return History()
-        from prefect.exceptions import PrefectException  # noqa: PLC0415 # imports Prefect: 1-2 s
+    async def read() -> History:
+        from tasks.history import read_history  # noqa: PLC0415 # imports Prefect: 1-2 s
 
-        from tasks.history import read_history  # noqa: PLC0415 # as above
+        return await read_history(runs, pool)
 
-        try:
-            return asyncio.run(read_history(runs, pool))
-        except (PrefectException, httpx.HTTPError) as error:
-            raise PermanentError(
-                f"the Prefect server at {url} does not tell its runs "
-                f"({type(error).__name__}: {error}): see that it runs"
-            ) from error
+    return recorded(settings, read) or History()
 
 
 def print_history(history: History) -> None:

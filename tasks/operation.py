@@ -121,6 +121,7 @@ async def look(session: Session) -> Observed:
     ledgers.see(session, observed.workers, observed.at)
     await ledgers.correct(session, observed)
     session.observed = observed = ledgers.informed(session, observed)
+    session.first_look = session.first_look or observed
     for worker in observed.workers:
         session.regions[worker.name] = worker.place.region
         if worker.ip and worker.tags and worker.tags.host_key:

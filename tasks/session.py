@@ -78,6 +78,7 @@ class Session:
         spent: what deleted workers of the pool cost, once one is deleted.
         spent_on: ARM id of the network that has it in its tags.
         spent_noted: writes it there.
+        first_look: the pool as first looked at.
         observed: the pool as last looked at.
         receipt: after a pause, when deleting would have been cheaper.
         final_cost: before a cleanup's end, what the pool has cost.
@@ -101,6 +102,7 @@ class Session:
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     spent: Spent | None = None
     spent_on: str = ""
+    first_look: Observed | None = None
     observed: Observed | None = None
     receipt: dict[str, Any] | None = None
     final_cost: dict[str, Any] | None = None

@@ -48,6 +48,8 @@ COLOURS: dict[Phase, str] = {
     Phase.EVAL_UNIT: "#3f5fbf",
 }
 """A colour per phase, dark enough for white letters."""
+INK, DIM, GRID = "#1f2933", "#52606d", "#e4e7eb"
+"""Colours of words, of an axis' words, of its lines."""
 FAILED = "#c62828"
 OVERRUN = f'stroke="{FAILED}" stroke-width="2"'
 """A frame in the colour of trouble around what took too long."""
@@ -71,7 +73,7 @@ def svg(title: str, spans: Sequence[Span], over: frozenset[Span] = frozenset()) 
     y = TOP
     for worker in sorted({span.worker for span in finished}):
         lanes = _lanes([span for span in finished if span.worker == worker])
-        body.append(_text(LEFT - 8, y + LANE - 4, worker, anchor="end"))
+        body.append(text(LEFT - 8, y + LANE - 4, worker, anchor="end"))
         for lane in lanes:
             for span in lane:
                 mark = OVER if span in over else ""
@@ -80,19 +82,25 @@ def svg(title: str, spans: Sequence[Span], over: frozenset[Span] = frozenset()) 
         y += GAP
     legend, rows = _legend(finished, y)
     height = y + 14 + rows * LEGEND_ROW
-    return "\n".join([*_frame(title, height), *_axis(total, y), *body, *legend, "</svg>"])
+    return "\n".join([*frame(title, height), *_axis(total, y), *body, *legend, "</svg>"])
 
 
 def markdown(title: str, spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> str:
     """The chart as a picture inside markdown, as a Prefect artifact shows it."""
-    data = base64.b64encode(svg(title, spans, over).encode()).decode()
+    return picture(title, svg(title, spans, over))
+
+
+def picture(title: str, drawn: str) -> str:
+    """An SVG document inside markdown."""
+    data = base64.b64encode(drawn.encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{data})"
 
 
-def _frame(title: str, height: int) -> list[str]:
+def frame(title: str, height: int) -> list[str]:
+    """The begin of an SVG document: a white card with a title."""
     font = 'font-family="system-ui,sans-serif" font-size="11"'
     size = f'width="{WIDTH}" height="{height}"'
-    head = 'font-size="15" font-weight="600" fill="#1f2933"'
+    head = f'font-size="15" font-weight="600" fill="{INK}"'
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {height}" {font}>',
         f'<rect {size} rx="6" fill="#ffffff"/>',
@@ -125,16 +133,18 @@ def _bar(span: Span, began: timedelta, total: float, y: int, mark: str) -> str:
     tip = f"{span.worker}: {span.phase} {took} {span.error or span.detail}".strip()
     label = f"{span.label} {took}"
     fits = len(label) * LETTER < width - 6
-    text = _text(start + 5, y + LANE - 4, label, colour="#ffffff") if fits else ""
-    frame = f" {OVERRUN}" if mark else ""
+    words = text(start + 5, y + LANE - 4, label, colour="#ffffff") if fits else ""
+    outline = f" {OVERRUN}" if mark else ""
     return (
         f'<g><title>{escape(tip)}</title><rect x="{start:.1f}" y="{y}" width="{width:.1f}" '
-        f'height="{LANE}" rx="2" fill="{colour}"{frame}/>{text}</g>'
+        f'height="{LANE}" rx="2" fill="{colour}"{outline}/>{words}</g>'
     )
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", colour: str = "#1f2933") -> str:
-    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = INK) -> str:
+    """A line of text."""
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}">{escape(words)}</text>'
 
 
 def _axis(total: float, bottom: int) -> list[str]:
@@ -145,9 +155,9 @@ def _axis(total: float, bottom: int) -> list[str]:
     for seconds in range(0, int(total) + 1, step):
         x = _x(seconds, total)
         lines.append(
-            f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{bottom}" stroke="#e4e7eb"/>'
+            f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{bottom}" stroke="{GRID}"/>'
         )
-        lines.append(_text(x, TOP - 10, minutes(seconds), anchor="middle", colour="#52606d"))
+        lines.append(text(x, TOP - 10, minutes(seconds), anchor="middle", colour=DIM))
     return lines
 
 
@@ -162,6 +172,6 @@ def _legend(spans: Sequence[Span], top: int) -> tuple[list[str], int]:
         y = top + 10 + row * LEGEND_ROW
         swatch = f'<rect x="{x:.1f}" y="{y}" width="10" height="10" rx="2"'
         shown.append(f'{swatch} fill="{COLOURS[phase]}"/>')
-        shown.append(_text(x + 14, y + 9, phase.value))
+        shown.append(text(x + 14, y + 9, phase.value))
         x += width
     return shown, row + 1

@@ -63,6 +63,11 @@ def test_a_pool_is_created_paused_and_resumed(up: Up) -> None:
     told = json.loads(up.oa_vm("timings", "--pool", "main", "--json").out)
     assert [run["scenario"] for run in told["runs"]] == ["warm", "pool-pause", "cold"]
 
+    cost = json.loads(up.oa_vm("pool-status", "--pool", "main", "--json").out)["cost"]
+    spent = json.loads(up.oa_vm("costs", "--pool", "main", "--json").out)
+    assert [item["pool"] for item in spent["pools"]] == ["main"]
+    assert 0 < spent["total"]["usd"] <= cost["total_usd"]
+
     refused = up.oa_vm("pool-cleanup", "--pool", "main")
     assert (refused.code, refused.out) == (2, "")
     assert "add -y" in refused.trouble

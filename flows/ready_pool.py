@@ -26,6 +26,7 @@ from vmpool.guest.tunnels import open_tunnels
 from vmpool.guest.windows import VIEWER_PORT, WAA_PORT
 from vmpool.imaging import AUTO
 from vmpool.model import PoolState
+from vmpool.naming import worker_index
 from vmpool.settings import check_pool_name, load_settings
 
 
@@ -99,16 +100,12 @@ async def ready_pool(
             for worker, error in tunnels.failures.items():
                 get_run_logger().error("%s can't be reached: %s", worker, error)
             yield [
-                ReadyWorker(worker, _index(worker), f"http://{local[WAA_PORT]}",
+                ReadyWorker(worker, worker_index(worker), f"http://{local[WAA_PORT]}",
                             f"http://{local[VIEWER_PORT]}")
                 for worker, local in sorted(tunnels.local.items())
             ]  # fmt: skip
         finally:
             await asyncio.to_thread(tunnels.close)
-
-
-def _index(worker: str) -> int:
-    return int(worker.rpartition("-")[2])
 
 
 @asynccontextmanager

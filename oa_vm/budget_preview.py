@@ -28,10 +28,7 @@ def budget_figures(
     if not limits(settings):
         return []
     cloud = connect(settings)
-    new = [
-        prices.rates(cloud, place.region, {place.size, *settings.sizes}).of(place.size)
-        for place in places
-    ]
+    new = [prices.of_worker(cloud, place.size, place.region) for place in places]
     run = budget.run_cost([*new, *map(own_prices, kept)], hours)
     reckoned, _ = reckon(cloud, is_noted=False)
     return [

@@ -19,7 +19,8 @@ from vmpool.arm import budgeting
 from vmpool.budget import Reckoning
 from vmpool.cost import own_prices
 from vmpool.errors import PermanentError, VmPoolError
-from vmpool.model import Observed, Place, PowerState, Worker
+from vmpool.lifetime import is_costing
+from vmpool.model import Place, Worker
 from vmpool.settings import load_settings
 
 
@@ -77,17 +78,14 @@ async def pools_over_budget() -> list[str]:
     used_up = [reckoning for reckoning in reckoned if reckoning.is_used_up]
     if not used_up:
         return []
-    over = [observed.pool for observed in pools if observed.pool and _is_billed(observed)]
+    over = [
+        observed.pool
+        for observed in pools
+        if observed.pool and any(map(is_costing, observed.workers))
+    ]
     for pool in over:
         _tell(pool, used_up[0])
     return over
-
-
-def _is_billed(observed: Observed) -> bool:
-    return any(
-        worker.power_state.is_billed or worker.power_state is PowerState.CREATING
-        for worker in observed.workers
-    )
 
 
 def _tell(pool: str, reckoning: Reckoning) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import httpx
-from prefect import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import PrefectException
 
+from tasks.tables import keys_with, read_tables, rows_of
 from vmpool.history import History, Run, restored
 
 SUFFIX = "-timings"
@@ -29,25 +26,9 @@ async def read_history(runs: int = RUNS, pool: str | None = None) -> History:
         runs: how many at most.
         pool: of this pool only; of every pool when None.
     """
-    key = (
-        ArtifactFilterKey(any_=[f"{pool}{SUFFIX}"])
-        if pool
-        else ArtifactFilterKey(like_=f"%{SUFFIX}")
+    found = await read_tables(
+        keys_with(SUFFIX, pool), _runs, lambda found: len(found) >= runs, min(PAGE, runs)
     )
-    found: list[Run] = []
-    offset = 0
-    async with get_client() as client:
-        while len(found) < runs:
-            page = await client.read_artifacts(
-                artifact_filter=ArtifactFilter(key=key),
-                sort=ArtifactSort.CREATED_DESC,
-                limit=min(PAGE, runs),
-                offset=offset,
-            )
-            found += [run for run in map(_run, page) if run]
-            offset += len(page)
-            if len(page) < min(PAGE, runs):
-                break
     return History(tuple(found[:runs]))
 
 
@@ -59,8 +40,10 @@ async def earlier_runs() -> History:
         return History()
 
 
-def _run(artifact: Artifact) -> Run | None:
-    rows = json.loads(artifact.data) if isinstance(artifact.data, str) else artifact.data
-    if not isinstance(rows, list) or not artifact.key:
-        return None
-    return restored(artifact.key.removesuffix(SUFFIX), artifact.created or datetime.now(UTC), rows)
+def _runs(artifact: Artifact) -> list[Run]:
+    rows = rows_of(artifact)
+    if rows is None or not artifact.key:
+        return []
+    at = artifact.created or datetime.now(UTC)
+    run = restored(artifact.key.removesuffix(SUFFIX), at, rows)
+    return [run] if run else []

@@ -41,8 +41,7 @@ async def prices_of(size: str, region: str) -> Prices:
         region: Azure region.
     """
     session = current()
-    wanted = {size, *session.settings.sizes}
-    return (await session.call(prices.rates, session.cloud, region, wanted)).of(size)
+    return await session.call(prices.of_worker, session.cloud, size, region)
 
 
 def see(session: Session, workers: tuple[Worker, ...], at: datetime) -> None:

@@ -20,6 +20,7 @@ from vmpool.guest import windows
 from vmpool.guest.local_ports import LOOPBACK
 from vmpool.guest.stream import Hear, Source
 from vmpool.guest.tunnel import Tunnel
+from vmpool.naming import worker_index
 
 END_WALL_SECONDS = 10.0
 """For a command to end after SIGTERM; then it is killed."""
@@ -56,7 +57,7 @@ class Here:
             raise PermanentError(why(code, job.command))
 
     def _addresses(self) -> dict[str, str]:
-        number = int(self.worker.rpartition("-")[2])
+        number = worker_index(self.worker)
         desktop = f"http://{LOOPBACK}:{self.tunnel.local_ports[windows.VIEWER_PORT]}"
         endpoint = self._endpoint
         return {

@@ -232,8 +232,8 @@ class Session:
             await anyio.sleep(max(pause, asked_for or 0.0))
 
     def wall_limit(self, cloud_seconds: float) -> float:
-        """Wall seconds for a limit in cloud seconds; never so short that real work can't fit."""
-        return max(self.clock.wall_seconds(cloud_seconds), SHORTEST_LIMIT_WALL_SECONDS)
+        """See the function of the same name."""
+        return wall_limit(self.clock, cloud_seconds)
 
     def close(self) -> None:
         """Close tunnels and shells."""
@@ -241,6 +241,11 @@ class Session:
             tunnel.close()
         for worker in tuple(self._shells):
             self.drop_shell(worker)
+
+
+def wall_limit(clock: CloudClock, cloud_seconds: float) -> float:
+    """Wall seconds for a limit in cloud seconds; never so short that real work can't fit."""
+    return max(clock.wall_seconds(cloud_seconds), SHORTEST_LIMIT_WALL_SECONDS)
 
 
 def _too_late(what: str, within_seconds: float, trouble: TransientError | None) -> Exception:

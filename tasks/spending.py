@@ -5,25 +5,22 @@ Every operation notes it at its begin and end; a pool that nobody touches is not
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import httpx
 from anyio import to_thread
-from prefect import get_client, task
+from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
 from tasks.credentials import connected
 from tasks.session import Session
+from tasks.tables import keys_with, read_tables, rows_of
 from vmpool.arm.inventory import pools_everywhere
 from vmpool.arm.kinds import PARTS, group_id
 from vmpool.errors import VmPoolError
@@ -98,7 +95,6 @@ async def read_spending(cloud: str, days: int, pool: str | None, today: date) ->
         pool: of this pool only; of every pool when None.
         today: the last day, unless there is a later record: a local clock may be ahead.
     """
-    key = ArtifactFilterKey(any_=[f"{pool}{SUFFIX}"] if pool else None, like_=f"%{SUFFIX}")
     until = today
     found: list[Record] = []
 
@@ -110,7 +106,7 @@ async def read_spending(cloud: str, days: int, pool: str | None, today: date) ->
         is_far_enough = any(record.at.date() < since for record in found)
         return is_far_enough and all(has_its_begin(life, since) for life in _lives(found))
 
-    await _read(key, is_enough)
+    await _read(pool, is_enough)
     return spending(found, until - timedelta(days=days - 1), until)
 
 
@@ -125,31 +121,15 @@ async def _noted_on(day: date, cloud: str) -> set[tuple[str, str]]:
     def is_enough(records: Sequence[Record]) -> bool:
         return any(record.cloud == cloud and record.at.date() < day for record in records)
 
-    records = await _read(ArtifactFilterKey(like_=f"%{SUFFIX}"), is_enough)
+    records = await _read(None, is_enough)
     return {record.life for record in records if record.cloud == cloud and record.at.date() == day}
 
 
-async def _read(
-    key: ArtifactFilterKey, is_enough: Callable[[Sequence[Record]], bool]
-) -> list[Record]:
-    """Records, the newest first, page by page until they are enough or there are no more."""
-    found: list[Record] = []
-    async with get_client() as client:
-        for offset in range(0, MOST, PAGE):
-            page = await client.read_artifacts(
-                artifact_filter=ArtifactFilter(key=key),
-                sort=ArtifactSort.CREATED_DESC,
-                limit=PAGE,
-                offset=offset,
-            )
-            found += [record for artifact in page for record in _records(artifact)]
-            if is_enough(found) or len(page) < PAGE:
-                break
-    return found
+async def _read(pool: str | None, is_enough: Callable[[Sequence[Record]], bool]) -> list[Record]:
+    """Records, the newest first, until they are enough or there are no more."""
+    return await read_tables(keys_with(SUFFIX, pool), _records, is_enough, PAGE, MOST)
 
 
 def _records(artifact: Artifact) -> list[Record]:
-    rows: Any = json.loads(artifact.data) if isinstance(artifact.data, str) else artifact.data
-    if not isinstance(rows, list):
-        return []
+    rows = rows_of(artifact) or []
     return [record for row in rows if isinstance(row, dict) and (record := restored(row))]

@@ -13,18 +13,16 @@ from typing import Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from tasks.session import SHORTEST_LIMIT_WALL_SECONDS
+from tasks.guests import COMMAND_SECONDS
+from tasks.session import MAX_THREADS, wall_limit
 from vmpool.clock import CloudClock
 from vmpool.eval_command import Command, Turn
 from vmpool.evals import Unit
 from vmpool.guest.stream import Hear
+from vmpool.naming import worker_index
 
 T = TypeVar("T")
 
-COMMAND_SECONDS = 120.0
-"""Cloud seconds for a command that only asks or makes something."""
-MAX_THREADS = 256
-"""Each worker that does a unit holds a thread, and one more while results arrive."""
 TIMED_OUT, KILLED = 124, 137
 """Exit codes of `timeout` when the time was up, and when SIGTERM did not do."""
 
@@ -84,7 +82,7 @@ class Job:
     @property
     def limit(self) -> float:
         """Wall seconds for a command that only asks."""
-        return max(self.clock.wall_seconds(COMMAND_SECONDS), SHORTEST_LIMIT_WALL_SECONDS)
+        return wall_limit(self.clock, COMMAND_SECONDS)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a blocking call in a thread; cancelled, its result is forgotten."""
@@ -92,8 +90,7 @@ class Job:
 
     def turn(self, unit: Unit, worker: str, results: str, tasks_file: str) -> Turn:
         """What the placeholders stand for."""
-        index = int(worker.rpartition("-")[2])
-        return Turn(unit, index, self.workers, self.shards, results, tasks_file)
+        return Turn(unit, worker_index(worker), self.workers, self.shards, results, tasks_file)
 
 
 def why(code: int, command: Command) -> str:

@@ -17,10 +17,15 @@ from vmpool.books import ledger_now
 from vmpool.cost import own_prices
 from vmpool.holdings import pool_lot, sum_of
 from vmpool.model import Leftover, Observed, Worker
-from vmpool.moments import day_of, format_time, month_of, parse_time
+from vmpool.moments import (
+    HOUR_SECONDS,
+    day_of,
+    format_time,
+    hours_between,
+    month_of,
+    parse_time,
+)
 from vmpool.money import Prices
-
-HOUR_SECONDS = 3600.0
 
 
 class Period(StrEnum):
@@ -110,11 +115,9 @@ def _part(observed: Observed, item: Leftover, began: datetime) -> float | None:
     rate = next(part.usd_per_hour for part in lot.holdings if not part.state)
     if not rate:
         return rate
-    return rate * _hours(max(item.created_at, began), observed.at) if item.created_at else None
-
-
-def _hours(since: datetime, at: datetime) -> float:
-    return max((at - since).total_seconds(), 0.0) / HOUR_SECONDS
+    if item.created_at is None:
+        return None
+    return rate * hours_between(max(item.created_at, began), observed.at)
 
 
 def _compute(observed: Observed, worker: Worker, period: Period, began: datetime) -> float | None:

@@ -14,11 +14,11 @@ from vmpool.books import ledger_now
 from vmpool.ledger import DELETING, LONGEST_DELETING, accrue
 from vmpool.lifetime import paused_at
 from vmpool.model import Leftover, Observed, Worker
+from vmpool.moments import HOUR_SECONDS, hours_between
 from vmpool.money import RETAIL, TABLE, Prices, Sums, add, times
 from vmpool.pricing import SEED
 from vmpool.spent import Gone
 
-HOUR_SECONDS = 3600.0
 DAY_HOURS = 24.0
 DISK_TYPE, ADDRESS_TYPE = "/disks", "/publicipaddresses"
 
@@ -252,7 +252,7 @@ def _session_of(observed: Observed, worker: Worker) -> Sums:
 
 
 def _hours(since: datetime | None, at: datetime) -> float | None:
-    return None if since is None else max((at - since).total_seconds(), 0.0) / HOUR_SECONDS
+    return None if since is None else hours_between(since, at)
 
 
 def _kind(item: Leftover) -> str:

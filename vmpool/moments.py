@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+HOUR_SECONDS = 3600.0
+
 
 def format_time(moment: datetime) -> str:
     """UTC, ISO 8601, whole seconds, `Z`."""
@@ -20,6 +22,11 @@ def parse_time(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def hours_between(since: datetime, until: datetime) -> float:
+    """Hours from one moment to a later one; 0 if it is no later."""
+    return max((until - since).total_seconds(), 0.0) / HOUR_SECONDS
 
 
 def day_of(moment: datetime) -> datetime:

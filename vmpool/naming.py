@@ -16,6 +16,11 @@ def worker_name(pool: str, index: int) -> str:
     return f"{pool}-{index:02d}"
 
 
+def worker_index(worker: str) -> int:
+    """The number in a worker's name; the other way round of `worker_name`."""
+    return int(worker.rpartition("-")[2])
+
+
 def nic_name(worker: str) -> str:
     """Network interface of a worker."""
     return f"{worker}-nic"

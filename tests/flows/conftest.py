@@ -37,7 +37,6 @@ from tasks import (
     machines,
     registry,
     session,
-    stations,
 )
 from vmpool.arm import pipeline
 
@@ -70,7 +69,6 @@ def quick() -> Iterator[None]:
         patch.setattr(pipeline, "BACKOFF_SECONDS", 0.02)
         patch.setattr(crew, "RECOVER_WALL_SECONDS", 4.0)
         patch.setattr(crew, "RETRY_WALL_SECONDS", 0.5)
-        patch.setattr(stations, "SHORTEST_LIMIT_WALL_SECONDS", LIMIT_WALL_SECONDS)
         for module in (capacity, docker_image, guests, machines, registry):
             for item in vars(module).values():
                 if isinstance(item, Task) and isinstance(item.retry_delay_seconds, list):

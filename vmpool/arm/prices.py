@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool.arm import web
 from vmpool.arm.clients import Cloud
 from vmpool.moments import parse_time
-from vmpool.money import RETAIL, TABLE
+from vmpool.money import RETAIL, TABLE, Prices
 from vmpool.pricing import SEED, Item, Rates, choose, disk_tier, query
 
 if TYPE_CHECKING:
@@ -49,6 +49,17 @@ def rates(cloud: Cloud, region: str, sizes: Iterable[str]) -> Rates:
     """
     wanted = tuple(sorted(set(sizes)))
     return cloud.once(("prices", region, wanted), lambda: _rates(cloud, region, wanted))
+
+
+def of_worker(cloud: Cloud, size: str, region: str) -> Prices:
+    """What a worker costs there; asks Azure once a connection and region.
+
+    Args:
+        cloud: connection.
+        size: VM size.
+        region: Azure region.
+    """
+    return rates(cloud, region, {size, *cloud.settings.sizes}).of(size)
 
 
 def _rates(cloud: Cloud, region: str, sizes: Sequence[str]) -> Rates:

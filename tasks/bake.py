@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from prefect.logging import get_run_logger
 
-from tasks import guests, images, machines
+from tasks import evidence, guests, images, machines
 from tasks.capacity import find_capacity, list_offers
 from tasks.docker_image import made_of
 from tasks.guests import built_image
@@ -156,6 +156,7 @@ async def clear() -> None:
     """
     session = current()
     for worker in (BUILDER, CANARY):
+        await evidence.seen(worker)
         session.drop_shell(worker)
     observed = await look(session)
     names = [action.worker for action in plan_cleanup(observed)]

@@ -13,7 +13,7 @@ import anyio
 from prefect import get_client, runtime
 from prefect.logging import get_run_logger
 
-from tasks import ledgers
+from tasks import evidence, ledgers
 from tasks.credentials import connected
 from tasks.events import emit_pool_event, log_phase, phase_listener
 from tasks.history import earlier_runs
@@ -66,18 +66,17 @@ async def operation(
     await _tag_run(name)
     async with pool_lock(name, lock_timeout_seconds or settings.lock_timeout_seconds):
         history = await earlier_runs()
-        live = Live()
-        with entered(await _session(settings, name, live)) as session:
-            forecast = Forecast(history, _flow(), name)
+        forecast = Forecast(history, _flow(), name)
+        with entered(await _session(settings, name, forecast)) as session:
             try:
-                async with kept(Progress(_flow(), session, live, forecast)):
+                async with kept(Progress(_flow(), session, session.live, forecast)):
                     yield session
             except Exception as error:
                 _log_last_words(error)
                 emit_pool_event(name, "failed", {"flow": _flow(), "error": str(error)})
                 raise
             finally:
-                await publish(_flow(), session, history)
+                await publish(_flow(), session, history, await evidence.finish())
 
 
 def _log_last_words(error: Exception) -> None:
@@ -90,12 +89,12 @@ def _flow() -> str:
     return str(runtime.flow_run.flow_name)
 
 
-async def _session(settings: Settings, pool: str, live: Live) -> Session:
-    cloud = await connected(settings)
+async def _session(settings: Settings, pool: str, forecast: Forecast) -> Session:
+    cloud, live = await connected(settings), Live()
     cloud.preload()
     told = (*listeners.get(), live.listen, phase_listener(pool), log_phase)
     recorder = Recorder(cloud.clock, told)
-    return Session(settings, cloud, pool, recorder)
+    return Session(settings, cloud, pool, recorder, live, forecast)
 
 
 async def _tag_run(pool: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from tasks.events import emit_image_event, emit_pool_event
+from tasks.evidence import finish
 from tasks.machines import delete_network
 from tasks.operation import look
 from tasks.receipt import pause_receipt
@@ -40,7 +41,7 @@ async def conclude_up(event: str, min_ready: int, outcomes: Sequence[Outcome]) -
     if len(ready) < min_ready:
         await _drop_empty_pool()
         said = f"{len(ready)} of {len(outcomes)} workers are ready, {min_ready} wanted: "
-        said += "; ".join(outcome.error for outcome in failed)
+        said += "; ".join(filter(None, [*(outcome.error for outcome in failed), await finish()]))
         raise _verdict(said, failed)
     return await conclude(event)
 
@@ -111,7 +112,8 @@ async def conclude_each(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """
     failed = [outcome for outcome in outcomes if not outcome.is_ok]
     if failed:
-        said = "; ".join(f"{outcome.worker}: {outcome.failure}" for outcome in failed)
+        errors = [f"{outcome.worker}: {outcome.failure}" for outcome in failed]
+        said = "; ".join(filter(None, [*errors, await finish()]))
         raise _verdict(said, failed)
     return document(await look(current()), IdleRules.of(current().settings))
 

@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
+from tasks.evidence import watched
 from tasks.session import current
 from vmpool.errors import TransientError
 from vmpool.model import Phase
@@ -91,7 +92,10 @@ def phase_task(
         @functools.wraps(function)
         async def timed(*args: P.args, **kwargs: P.kwargs) -> T:
             worker = str(kwargs.get("worker") or args[0])
-            with current().recorder.span(worker, phase, _will_retry):
+            with (
+                watched(worker, phase, _will_retry),
+                current().recorder.span(worker, phase, _will_retry),
+            ):
                 try:
                     return await function(*args, **kwargs)
                 except TransientError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks import docker_image, guests, machines, marks, server_guard
+from tasks import docker_image, evidence, guests, machines, marks, server_guard
 from tasks.capacity import find_capacity, remember_failure
 from tasks.readiness import tell_ready
 from tasks.session import current
@@ -217,6 +217,7 @@ async def _take_back(failed: Outcome, action: Action) -> Outcome:
         stays armed.
     """
     worker = action.worker
+    await evidence.seen(worker)
     current().drop_shell(worker)  # a cancelled pull would hold the connection for its whole time
     try:
         if not action.has_data:

@@ -16,7 +16,7 @@ from vmpool.spending_chart import markdown as spending_markdown
 from vmpool.status import cost_document
 
 
-async def publish(flow: str, session: Session, history: History) -> None:
+async def publish(flow: str, session: Session, history: History, more: str = "") -> None:
     """Write the artifacts `<pool>-timings`, `<pool>-chart`, `<pool>-cost` and `<pool>-spent`.
 
     A failure to is logged, not raised.
@@ -25,6 +25,7 @@ async def publish(flow: str, session: Session, history: History) -> None:
         flow: the flow's name.
         session: the operation that ends.
         history: the runs before, to mark what took too long.
+        more: what else the description of the table says.
     """
     await _publish_cost(session)
     spans = session.recorder.spans
@@ -35,7 +36,9 @@ async def publish(flow: str, session: Session, history: History) -> None:
     over = history.over(run)
     try:
         await acreate_table_artifact(
-            stored(run, over), key=f"{session.pool}{SUFFIX}", description=title
+            stored(run, over),
+            key=f"{session.pool}{SUFFIX}",
+            description="; ".join(filter(None, (title, more))),
         )
         await acreate_markdown_artifact(
             markdown(title, spans, over), key=f"{session.pool}-chart", description=title

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from tasks.looks import Looks
 from tasks.shared import Shared
 from tasks.turns import Turns
 from vmpool.arm.clients import Cloud
@@ -30,6 +31,7 @@ from vmpool.errors import (
     PhaseTimeoutError,
     TransientError,
 )
+from vmpool.forecast import Forecast, Live
 from vmpool.guest.keys import HostKey
 from vmpool.guest.shell import Address, Shell
 from vmpool.guest.tunnel import Tunnel
@@ -66,12 +68,15 @@ class Session:
         pool: pool name.
         pool_id: the id recorded for the pool.
         recorder: collects the spans.
+        live: what has begun and ended of them.
+        forecast: what to expect of them, None where nobody knows.
         regions: where each worker is, once known.
         addresses: where each worker's sshd is, once known.
         host_keys: host keys made in this operation, until the VM has them.
         tunnels: open tunnels by worker.
         offer: what the container registry has of our image, once it was asked.
         turns: turns at managed images.
+        looks: looks at guests on which something went wrong.
         timers: operation ids of timers that this operation set on Azure's side, by worker.
         booted: workers whose Windows was, or may have been, started in this operation.
         ledgers: what each worker has cost, see `tasks.ledgers`.
@@ -90,6 +95,8 @@ class Session:
     cloud: Cloud
     pool: str
     recorder: Recorder
+    live: Live = field(default_factory=Live)
+    forecast: Forecast | None = None
     pool_id: str = ""
     regions: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, Address] = field(default_factory=dict)
@@ -97,6 +104,7 @@ class Session:
     tunnels: dict[str, Tunnel] = field(default_factory=dict)
     offer: asyncio.Future[Any] | None = None
     turns: Turns = field(default_factory=Turns)
+    looks: Looks = field(default_factory=Looks)
     timers: dict[str, list[str]] = field(default_factory=dict)
     booted: set[str] = field(default_factory=set)
     ledgers: dict[str, Ledger] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from tasks import (
     capacity,
     docker_image,
     evaluation,
+    evidence,
     guests,
     history,
     images,
@@ -34,10 +35,13 @@ from tasks import (
     registry,
     registry_build,
 )
+from vmpool.evidence import LEAST_OVER_SECONDS
+from vmpool.guest.look import LOG_LINES
 from vmpool.history import FEWEST_RUNS
 from vmpool.model import Intent, Phase, PoolState, PowerState, WindowsState
 from vmpool.plan import DOWN, UP
 from vmpool.scenario import GOAL_MINUTES
+from vmpool.screen import MOST_BYTES, MOST_WIDTH
 from vmpool.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -265,6 +269,10 @@ def test_the_timings_page_gives_the_figures_that_hold() -> None:
     assert f"every {progress.EVERY_WALL_SECONDS:g} seconds" in text
     assert f"the last {history.RUNS} runs" in text
     assert f"before {FEWEST_RUNS} runs" in text
+    assert f"is {LEAST_OVER_SECONDS:g} seconds over p95" in text
+    assert f"the last {LOG_LINES} lines" in text
+    assert f"{evidence.LOOK_WALL_SECONDS:g} seconds at most" in text
+    assert f"{MOST_WIDTH} pixels wide and {MOST_BYTES // 1000} kB" in text
 
 
 def emitted() -> set[str]:

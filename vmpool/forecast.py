@@ -66,6 +66,17 @@ class Forecast:
         known = self._history.phases.get((scenario, phase))
         return known.p50 if known else None
 
+    def p95_seconds(self, spans: Sequence[Span], phase: Phase) -> float | None:
+        """The longest p95 of a phase on any way that is still open, None where none is known.
+
+        Args:
+            spans: the worker's phases so far, those that run among them.
+            phase: which phase.
+        """
+        ways = possible(spans) if self._flow in UP_FLOWS else (self._flow,)
+        found = [self._history.p95_seconds(way, phase) for way in ways]
+        return max((seconds for seconds in found if seconds is not None), default=None)
+
     def seconds_left(self, spans: Sequence[Span], now: datetime) -> float | None:
         """Until a worker is done, None without history.
 

@@ -202,9 +202,13 @@ class History:
         return frozenset(span for span in run.spans if self._is_over(span, run))
 
     def _is_over(self, span: Span, run: Run) -> bool:
-        known = self.phases.get((run.scenarios.get(span.worker, ""), span.phase))
-        has_enough = known is not None and known.runs >= FEWEST_RUNS
-        return has_enough and known is not None and not span.error and span.seconds > known.p95
+        p95 = self.p95_seconds(run.scenarios.get(span.worker, ""), span.phase)
+        return p95 is not None and not span.error and span.seconds > p95
+
+    def p95_seconds(self, scenario: str, phase: Phase) -> float | None:
+        """What 19 of 20 stayed below, None while too few runs have had the phase."""
+        known = self.phases.get((scenario, phase))
+        return known.p95 if known and known.runs >= FEWEST_RUNS else None
 
     def document(self) -> dict[str, Any]:
         """The history as `timings --json` shows it; durations in cloud seconds."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmpool.forecast import Forecast, Live
-from vmpool.history import History
+from vmpool.history import FEWEST_RUNS, History
 from vmpool.model import Phase
 from vmpool.progress import MOST_PERCENT, percent, said
 from vmpool.timing import Span
@@ -102,3 +102,15 @@ def test_halfway_through_what_is_expected_is_fifty_percent() -> None:
     at = lab.START + timedelta(seconds=120.5)
     half = live(*begun(lab.COLD, 2))
     assert percent("pool-create", half, forecast, at) == pytest.approx(50.0, abs=4.0)
+
+
+def test_a_phase_takes_too_long_only_once_it_does_on_every_way_that_is_open() -> None:
+    slow, quick = [lab.run(lab.COLD, factor=2)] * FEWEST_RUNS, [lab.run(lab.WARM)] * FEWEST_RUNS
+    forecast = Forecast(History((*quick, *slow)), "pool-create", lab.POOL)
+    assert forecast.p95_seconds(begun(lab.WARM, 5), Phase.WAIT_FOR_WAA) == 100.0
+    assert forecast.p95_seconds(begun(lab.COLD, 0), Phase.WAIT_FOR_WAA) == 200.0
+
+
+def test_too_few_runs_say_nothing_of_what_is_too_long() -> None:
+    forecast = Forecast(HISTORY, "pool-create", lab.POOL)
+    assert forecast.p95_seconds(begun(lab.COLD, 0), Phase.CREATE_VM) is None

@@ -131,11 +131,34 @@ class Shell:
             GuestUnreachableError: the VM could not be reached, or the connection was cut.
             HostKeyError: another machine answers there.
         """
-        command = shlex.join(argv)
-        answer = Answer(
-            *self._with_connection(lambda it: feed(it, command, content), timeout_seconds)
-        )
+        code, out, err = self._fed(argv, content.encode(), timeout_seconds)
+        answer = Answer(code, out.decode(errors="replace"), err.decode(errors="replace"))
         return self._succeeded(argv, answer)
+
+    def fetch(self, argv: Sequence[str], timeout_seconds: float) -> bytes:
+        """Run a program that has to succeed and prints anything but text.
+
+        Args:
+            argv: program and arguments.
+            timeout_seconds: wall seconds to wait for its end.
+
+        Returns:
+            What it printed, as it is.
+
+        Raises:
+            GuestCommandError: it ended with another exit code than 0.
+            GuestUnreachableError: the VM could not be reached, or the connection was cut.
+            HostKeyError: another machine answers there.
+        """
+        code, out, err = self._fed(argv, b"", timeout_seconds)
+        self._succeeded(argv, Answer(code, "", err.decode(errors="replace")))
+        return out
+
+    def _fed(
+        self, argv: Sequence[str], content: bytes, timeout_seconds: float
+    ) -> tuple[int, bytes, bytes]:
+        command = shlex.join(argv)
+        return self._with_connection(lambda it: feed(it, command, content), timeout_seconds)
 
     def put(self, content: bytes, path: str, timeout_seconds: float) -> None:
         """Write a file on the VM, as the login's own.

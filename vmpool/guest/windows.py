@@ -25,9 +25,11 @@ VIEWER_PORT = 8006
 STOP_SECONDS = 120
 """dockur itself waits 105 s for Windows; Docker must not be quicker."""
 PROBE_SECONDS = 5
-POWER_BUTTON = "echo system_powerdown | nc -U -w 2 /run/shm/monitor.sock"
-"""The human monitor's socket, as dockur's own scripts use it. The path in full: their `$QEMU_DIR`
-is a variable of a shell, which a program that `docker exec` starts does not have."""
+MONITOR = "nc -U -w 2 /run/shm/monitor.sock"
+"""QEMU's human monitor, for a shell in the container: its socket, as dockur's own scripts use it.
+The path in full: their `$QEMU_DIR` is a variable of a shell, which a program that `docker exec`
+starts does not have."""
+POWER_BUTTON = f"echo system_powerdown | {MONITOR}"
 MARKER = "windows.boot"
 DISK_PATTERN = "data."
 """dockur names the Windows disk data.img or data.qcow2."""

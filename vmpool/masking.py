@@ -1,0 +1,51 @@
+"""Pure: what a program printed, fit for a page: no colours of a terminal, nothing secret.
+
+Whatever looks like a secret goes, with the rest of its line: a mask too many costs a word, one too
+few an account. Nothing is known here of which secrets there are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MASK: Final = "***"
+WORDS = "key|token|secret|passw|pwd|passphrase|credential|authorization|signature|cookie"
+RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*PRIVATE KEY-----|.*)",
+                   re.DOTALL),
+        MASK,
+    ),
+    (re.compile(rf"(?im)((?:{WORDS})[\w.-]*[\"']?[ \t]*[=:][ \t]*)\S.*$"), rf"\1{MASK}"),
+    (re.compile(rf"(?im)((?:^|\s)--?[\w-]*(?:{WORDS})[\w-]*[ \t]+)\S+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(bearer[ \t]+)\S+"), rf"\1{MASK}"),
+    (re.compile(r"(://)[^\s/@]+@"), rf"\1{MASK}@"),
+    (re.compile(r"(?i)([?&]sig=)[^\s&]+"), rf"\1{MASK}"),
+    (re.compile(r"\b(?:sk-|gh[a-z]_|eyJ)[\w.-]{10,}"), MASK),
+    (re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{40,}"), MASK),
+)  # fmt: skip
+"""Private keys; `NAME=VALUE` and `name: value`; options; bearer tokens; logins and signatures in
+addresses; tokens by their beginnings; long runs of mixed letters and digits, which no digest is."""
+LONGEST = 500
+"""Characters of a line."""
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+"""Colours, and other control characters than tab and line feed."""
+
+
+def plain(text: str) -> str:
+    """A terminal's output as text; of a line that was written over, its last state."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(_cut(ESCAPES.sub("", line.rstrip("\r").rpartition("\r")[2])) for line in lines)
+
+
+def _cut(line: str) -> str:
+    """A long line ends before a word, never inside one: half a token would not be known as one."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST].rpartition(' ')[0]} ..."
+
+
+def masked(text: str) -> str:
+    """The same without what looks like a secret."""
+    for pattern, instead in RULES:
+        text = pattern.sub(instead, text)
+    return text

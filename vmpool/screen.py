@@ -20,8 +20,9 @@ LARGEST_SIDE = 8192
 """Pixels; more is no screen."""
 HEAD = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(\d{1,5})\s+(\d{1,5})\s+255\s")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COARSE = bytes((level >> 3) * 255 // 31 for level in range(256))
-"""32 levels of each colour: they pack twice as well."""
+SHADES = (32, 16, 8)
+"""Of each colour, best first: half of them pack in half the bytes, and letters can still be read,
+which they can't in half a picture."""
 UP = b"\x02"
 """PNG's filter for a row that is stored as its difference from the row above."""
 
@@ -41,7 +42,7 @@ class Picture:
 
 
 def small_png(ppm: bytes, most_width: int = MOST_WIDTH, most_bytes: int = MOST_BYTES) -> bytes:
-    """A PNG of a screen dump, halved until it is small.
+    """A PNG of a screen dump, with fewer colours, and then halved, until it is small.
 
     Args:
         ppm: what QEMU wrote.
@@ -54,11 +55,12 @@ def small_png(ppm: bytes, most_width: int = MOST_WIDTH, most_bytes: int = MOST_B
     picture = read_ppm(ppm)
     while picture.width > most_width and picture.height > 1:
         picture = halved(picture)
-    packed = png(picture)
-    while len(packed) > most_bytes and min(picture.width, picture.height) > 1:
+    while True:
+        for shades in SHADES:
+            packed = png(picture, shades)
+            if len(packed) <= most_bytes or min(picture.width, picture.height) == 1:
+                return packed
         picture = halved(picture)
-        packed = png(picture)
-    return packed
 
 
 def read_ppm(data: bytes) -> Picture:
@@ -95,13 +97,23 @@ def halved(picture: Picture) -> Picture:
     return Picture(width, height, _mean(left, right))
 
 
-def png(picture: Picture) -> bytes:
-    """As a PNG of coarse colours."""
-    coarse = picture.pixels.translate(COARSE)
-    above = bytes(3 * picture.width) + coarse[: -3 * picture.width]
-    rows = Picture(picture.width, picture.height, _difference(coarse, above)).rows()
+def coarse(shades: int) -> bytes:
+    """For each of 256 shades of a colour the nearest of fewer; the ends stay what they are."""
+    return bytes(shade * shades // 256 * 255 // (shades - 1) for shade in range(256))
+
+
+def png(picture: Picture, shades: int) -> bytes:
+    """As a PNG.
+
+    Args:
+        picture: what it shows.
+        shades: how many of each colour it shows.
+    """
+    pixels = picture.pixels.translate(coarse(shades))
+    above = bytes(3 * picture.width) + pixels[: -3 * picture.width]
+    rows = Picture(picture.width, picture.height, _difference(pixels, above)).rows()
     head = struct.pack(">IIBBBBB", picture.width, picture.height, 8, 2, 0, 0, 0)
-    body = zlib.compress(b"".join(UP + row for row in rows), 9)
+    body = zlib.compress(b"".join(UP + row for row in rows))
     chunks = (_chunk(b"IHDR", head), _chunk(b"IDAT", body), _chunk(b"IEND", b""))
     return SIGNATURE + b"".join(chunks)
 

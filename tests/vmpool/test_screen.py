@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from png_reader import read_png
 
-from vmpool.screen import COARSE, MOST_BYTES, MOST_WIDTH, Picture, halved, png, small_png
+from vmpool.screen import MOST_BYTES, MOST_WIDTH, SHADES, Picture, coarse, halved, png, small_png
 
 
 def ppm(picture: Picture) -> bytes:
@@ -25,7 +25,7 @@ def pictures(draw: st.DrawFn, least: int = 1) -> Picture:
 def test_a_png_shows_each_pixel_in_its_nearest_coarse_colour(picture: Picture) -> None:
     width, height, pixels = read_png(small_png(ppm(picture)))
     assert (width, height) == (picture.width, picture.height)
-    assert pixels == picture.pixels.translate(COARSE)
+    assert pixels == picture.pixels.translate(coarse(SHADES[0]))
     assert all(abs(a - b) < 8 for a, b in zip(pixels, picture.pixels, strict=True))
 
 
@@ -40,9 +40,18 @@ def test_half_a_picture_has_the_mean_of_four_pixels(picture: Picture) -> None:
             assert sum(four) / 4 - 1 <= half.pixels[3 * half.width * y + x] <= sum(four) / 4
 
 
-def test_black_and_white_stay_what_they_are() -> None:
+@pytest.mark.parametrize("shades", SHADES)
+def test_black_and_white_stay_what_they_are(shades: int) -> None:
     picture = Picture(2, 1, b"\0\0\0\xff\xff\xff")
-    assert read_png(png(picture))[2] == picture.pixels
+    assert read_png(png(picture, shades))[2] == picture.pixels
+
+
+def test_colours_are_given_up_before_size() -> None:
+    """Of a small picture nobody can read a letter."""
+    picture = Picture(64, 64, random.Random(1).randbytes(3 * 64 * 64))  # noqa: S311 # as below
+    fine = len(png(picture, SHADES[0]))
+    width, _, pixels = read_png(small_png(ppm(picture), most_bytes=fine - 1))
+    assert (width, set(pixels) <= set(coarse(SHADES[1]))) == (64, True)
 
 
 def test_a_large_screen_is_small_enough_for_a_page() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from webhook import Webhook
 from world import World
 
 from flows.idle_cleanup import idle_cleanup
+from flows.image_create import image_create
+from flows.image_push import image_push
 from flows.pool_cleanup import pool_cleanup
 from flows.pool_create import pool_create
 from flows.pool_keep import pool_keep
@@ -98,18 +101,34 @@ async def test_a_resume_in_between_begins_anew(calm: World) -> None:
     assert calm.power(0) == "deallocated"
 
 
-async def test_what_is_kept_on_purpose_is_all_that_bills_after_a_cleanup(calm: World) -> None:
-    """The kept pool's disk and address, exactly."""
-    kept = World(calm.state_dir, calm.raw, calm.group, "kept", calm.variables)
-    await asyncio.gather(paused(calm), paused(kept))
+async def baked_and_pushed(world: World) -> set[str]:
+    """A golden image, and a registry that a running pool has pushed to; the names of both."""
+    baked, _ = await asyncio.gather(
+        world.run(image_create, with_windows=False), world.run(pool_create, auto_pause_hours=48)
+    )
+    pushed = await world.run(image_push)
+    return {baked.status["images"][0]["name"], pushed.status["registry"]["name"]}
+
+
+async def test_after_cleanups_the_meters_rate_is_exactly_that_of_what_is_kept_on_purpose(
+    calm: World,
+) -> None:
+    """One pool is cleaned up while it runs, one is deleted as idle; one is kept, as told."""
+    done, kept = replace(calm, pool="done"), replace(calm, pool="kept")
+    shared, *_ = await asyncio.gather(baked_and_pushed(done), paused(calm), paused(kept))
     assert (await kept.run(pool_keep)).status["state"] == "paused"
-    rates = {name: usd for name, usd in calm.rates().items() if name.startswith("kept")}
+    before = calm.rates()
+    rest = {name: usd for name, usd in before.items() if not name.startswith(done.pool)}
+    rates = {name: usd for name, usd in rest.items() if not name.startswith(calm.pool)}
+    assert set(rates) == {"kept-00-os", "kept-00-ip"} | shared
+    assert (await done.run(pool_cleanup)).status["state"] == "absent"
+    assert calm.rates() == rest
     advance(calm, days=15)
     assert await verdict(calm) == "warn-of-deletion"
     advance(calm, days=1)
     assert await verdict(calm) == "delete"
     assert calm.rates() == rates
-    assert set(rates) == {"kept-00-os", "kept-00-ip"}
+    assert calm.raw.meter()["usd_per_hour"] == sum(rates.values())
     await kept.run(pool_keep, keep=False)
     assert await verdict(kept) == "warn-of-deletion"
 

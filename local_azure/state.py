@@ -96,12 +96,24 @@ class Store:
         ).fetchone()
         return _resource(row) if row else None
 
-    def find_all(self, kind: str | None = None, group: str | None = None) -> list[Resource]:
-        """Resources in the order of their creation, by type and group where given."""
+    def find_all(
+        self, kind: str | None = None, group: str | None = None, naming: str = ""
+    ) -> list[Resource]:
+        """Resources in the order of their creation.
+
+        Args:
+            kind: type; any when None.
+            group: resource group; any when None.
+            naming: an id that the document must hold somewhere, in whatever case; any when "".
+        """
         rows = self._db.execute(
             "select id, type, body, hidden from resources where (?1 is null or type = ?1) "
-            "and (?2 is null or grp = ?2) order by made",
-            (kind, group.lower() if group is not None else None),
+            "and (?2 is null or grp = ?2) and (?3 = '' or instr(lower(body), ?3)) order by made",
+            (
+                kind,
+                group.lower() if group is not None else None,
+                json.dumps(naming)[1:-1].lower(),
+            ),
         )
         return [_resource(row) for row in rows]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
@@ -205,6 +206,19 @@ def page(call: Call, items: list[tuple[str, Any]]) -> Reply:
         token = base64.urlsafe_b64encode(shown[-1][0].encode()).decode().rstrip("=")
         body["nextLink"] = call.url(call.path, **rest, **{"$skiptoken": token})
     return Reply(200, body)
+
+
+def page_of(call: Call, found: Sequence[Resource], show: Callable[[Resource], Any]) -> Reply:
+    """One page of a list of resources.
+
+    Args:
+        call: its `$top` and `$skiptoken` count.
+        found: everything.
+        show: makes a document; only of what is on the page, as some look at every NIC for each.
+    """
+    reply = page(call, [(resource.id, resource) for resource in found])
+    reply.body["value"] = [show(resource) for resource in reply.body["value"]]
+    return reply
 
 
 def _decode_token(token: str) -> str:

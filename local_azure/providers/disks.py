@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
@@ -17,7 +18,7 @@ from local_azure.providers.common import (
     keep,
     new_resource,
     operation_reply,
-    page,
+    page_of,
     touch,
 )
 from local_azure.providers.settling import ends, settles
@@ -90,7 +91,7 @@ def list_disks(call: Call) -> Reply:
     """The disks of a group or of the subscription."""
     group = call.group.name if "group" in call.params else None
     disks = call.cloud.store.find_all(DISK, group)
-    return page(call, [(d.id, show_disk(call.cloud, d)) for d in disks])
+    return page_of(call, disks, partial(show_disk, call.cloud))
 
 
 @routes.on("DELETE", ONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from local_azure import errors
@@ -16,7 +17,7 @@ from local_azure.providers.common import (
     check_same_location,
     check_tags,
     keep,
-    page,
+    page_of,
     touch,
 )
 from local_azure.providers.gallery_common import (
@@ -54,7 +55,7 @@ Fill = Callable[[Call, Resource], None]
 def list_galleries(call: Call) -> Reply:
     """The galleries of a group or of the subscription."""
     group = call.group.name if "group" in call.params else None
-    return page(call, [(g.id, g.body) for g in call.cloud.store.find_all(GALLERY, group)])
+    return page_of(call, call.cloud.store.find_all(GALLERY, group), attrgetter("body"))
 
 
 @routes.on("GET", ONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
@@ -14,7 +15,7 @@ from local_azure.providers.common import (
     VERSION,
     new_resource,
     operation_reply,
-    page,
+    page_of,
 )
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -80,7 +81,7 @@ def check_childless(cloud: Cloud, parent: Resource) -> None:
 
 def list_children(call: Call, parent: str) -> Reply:
     """The list of what stands in the resource that the path names."""
-    return page(call, [(r.id, r.body) for r in children_of(call.cloud, call.need(parent))])
+    return page_of(call, children_of(call.cloud, call.need(parent)), attrgetter("body"))
 
 
 def check_fixed(kind: str, old: dict[str, Any], new: dict[str, Any], *names: str) -> None:

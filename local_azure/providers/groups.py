@@ -9,7 +9,7 @@ from local_azure import errors
 from local_azure.operations import Operation, step
 from local_azure.pace import poll_headers
 from local_azure.providers import life
-from local_azure.providers.common import GROUP_TYPE, check_tags, location_of, page
+from local_azure.providers.common import GROUP_TYPE, check_tags, location_of, page_of
 from local_azure.providers.filters import tag_filter
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
@@ -67,7 +67,7 @@ def list_groups(call: Call) -> Reply:
     """All groups, or those with a tag (`$filter=tagName eq 'x' and tagValue eq 'y'`)."""
     keeps = tag_filter(call.query.get("$filter", ""))
     groups = [g for g in call.cloud.store.find_all(GROUP_TYPE) if keeps(g)]
-    return page(call, [(g.id, show_group(g)) for g in groups])
+    return page_of(call, groups, show_group)
 
 
 @routes.on("DELETE", GROUP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from local_azure import errors
@@ -16,7 +17,7 @@ from local_azure.providers.common import (
     keep,
     new_resource,
     operation_reply,
-    page,
+    page_of,
     touch,
 )
 from local_azure.providers.settling import ends, settles
@@ -77,9 +78,7 @@ def serve(kind: str, fill: Fill, show: Show, refuse_delete: Refuse) -> Routes:
     @routes.on("GET", in_group, f"{SUBSCRIPTION}/providers/{kind}")
     def list_them(call: Call) -> Reply:
         group = call.group.name if "group" in call.params else None
-        return page(
-            call, [(r.id, show(call.cloud, r)) for r in call.cloud.store.find_all(kind, group)]
-        )
+        return page_of(call, call.cloud.store.find_all(kind, group), partial(show, call.cloud))
 
     @routes.on("DELETE", one)
     def delete(call: Call) -> Reply:

@@ -157,7 +157,7 @@ def _show_subnet(cloud: Cloud, network: Resource, subnet: Json) -> Json:
 def _users(cloud: Cloud, subnet_id: str) -> list[str]:
     return [
         f"{nic.id}/ipConfigurations/{configuration['name']}"
-        for nic in cloud.store.find_all(NIC)
+        for nic in cloud.store.find_all(NIC, naming=subnet_id)
         for configuration in nic.properties["ipConfigurations"]
         if configuration["properties"]["subnet"]["id"].lower() == subnet_id.lower()
     ]

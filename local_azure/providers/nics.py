@@ -142,7 +142,7 @@ def _public(call: Call, nic: Resource, name: str, given: Any) -> Json | None:
 def _private(cloud: Cloud, subnet: Json) -> str:
     taken = {
         c["properties"]["privateIPAddress"]
-        for nic in cloud.store.find_all(NIC)
+        for nic in cloud.store.find_all(NIC, naming=subnet["id"])
         for c in nic.properties["ipConfigurations"]
         if c["properties"]["subnet"]["id"].lower() == subnet["id"].lower()
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 from local_azure import errors
 from local_azure.moments import iso
-from local_azure.providers.common import page
+from local_azure.providers.common import page_of
 from local_azure.providers.filters import clauses, tag_filter
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
@@ -38,7 +38,7 @@ def _list(call: Call, group: str | None) -> Reply:
     listed = call.cloud.store.find_all(group=group)
     found = [r for r in listed if "/providers/" in r.id and keeps(r)]
     by_tag = bool(names & ON_TAGS)
-    return page(call, [(r.id, _show(call, r, by_tag=by_tag)) for r in found])
+    return page_of(call, found, lambda resource: _show(call, resource, by_tag=by_tag))
 
 
 def _show(call: Call, resource: Resource, *, by_tag: bool) -> dict[str, Any]:

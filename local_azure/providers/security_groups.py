@@ -216,10 +216,10 @@ def _users(cloud: Cloud, group: Resource) -> tuple[list[str], list[str]]:
         named = properties.get("networkSecurityGroup") or {}
         return str(named.get("id", "")).lower() == group.id.lower()
 
-    nics = [nic.id for nic in cloud.store.find_all(NIC) if refers(nic.properties)]
+    nics = [nic.id for nic in cloud.store.find_all(NIC, naming=group.id) if refers(nic.properties)]
     subnets = [
         subnet["id"]
-        for network in cloud.store.find_all(NETWORK)
+        for network in cloud.store.find_all(NETWORK, naming=group.id)
         for subnet in network.properties["subnets"]
         if refers(subnet["properties"])
     ]

@@ -23,7 +23,7 @@ from local_azure.providers.common import (
     check_tags,
     keep,
     new_resource,
-    page,
+    page_of,
     touch,
 )
 from local_azure.providers.time_zones import find_zone, next_time
@@ -86,8 +86,7 @@ def get_schedule(call: Call) -> Reply:
 def list_schedules(call: Call) -> Reply:
     """The schedules of a group or of the subscription."""
     group = call.group.name if "group" in call.params else None
-    found = call.cloud.store.find_all(SCHEDULE, group)
-    return page(call, [(s.id, show_schedule(s)) for s in found])
+    return page_of(call, call.cloud.store.find_all(SCHEDULE, group), show_schedule)
 
 
 @routes.on("DELETE", ONE)

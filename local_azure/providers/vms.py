@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from local_azure import errors
-from local_azure.providers.common import VM, page
+from local_azure.providers.common import VM, page_of
 from local_azure.providers.vm_view import instance_view, show_vm
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.wire import Call, Reply
@@ -85,10 +83,7 @@ def _list(call: Call, group: str | None, region: str | None = None) -> Reply:
     elif "instanceview" in call.query.get("$expand", "").lower():
         expand = "instanceView"
     vms = [v for v in call.cloud.store.find_all(VM, group) if region in (None, v.location)]
-    shown: list[tuple[str, Any]] = [
-        (vm.id, show_vm(call.cloud, vm, call.api_version, expand=expand)) for vm in vms
-    ]
-    return page(call, shown)
+    return page_of(call, vms, lambda vm: show_vm(call.cloud, vm, call.api_version, expand=expand))
 
 
 def _region(call: Call, kind: str) -> str:

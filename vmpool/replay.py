@@ -22,6 +22,9 @@ KEPT = timedelta(days=89)
 """How far back is asked: Azure keeps 90 days."""
 SEEN_LATE = timedelta(minutes=2)
 """By how much the log's end of an operation may lie after the VM's own: it is polled for."""
+AHEAD = timedelta(seconds=5)
+"""By how much a note's time may lie after the begin of an operation that it does not know of yet.
+Assumed: our clock may be 2.5 seconds ahead, and no two of Azure's machines agree to the second."""
 TURNS = {"start": True, "deallocate": False}
 """What begins to be billed, or ends to be, with the begin of an operation."""
 WRITE = "write"
@@ -153,12 +156,18 @@ class _Walk:
 
     def _turned(self, ledger: Ledger, act: Act) -> Ledger:
         is_billed = TURNS.get(act.verb)
-        if is_billed is None or act.begun <= ledger.until or is_billed == ledger.is_billed:
+        if is_billed is None or is_billed == ledger.is_billed or self._is_known(ledger, act):
             return ledger
         turned = switched(ledger, act.begun, is_billed=is_billed)
         if is_billed:
             turned = replace(turned, session_at=turned.until, session_base=ledger.billed_seconds)
         return turned
+
+    @staticmethod
+    def _is_known(ledger: Ledger, act: Act) -> bool:
+        """Whether the ledger was written with what an operation did in mind."""
+        has_ended = act.ended is not None and act.ended <= ledger.until
+        return has_ended or act.begun <= ledger.until - AHEAD
 
     def _created(self, ledger: Ledger, act: Act, until: datetime) -> Ledger:
         """The log does not tell when a host was found: between the begin and the end."""

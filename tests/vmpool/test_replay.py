@@ -133,6 +133,29 @@ def test_a_start_that_was_noted_ahead_is_billed_from_its_begin() -> None:
     assert settled(read, running, act("start", HOUR + 5)).billed_seconds == 100 + 23 * HOUR - 5
 
 
+@pytest.mark.parametrize("ahead", [0.0, 2.4])
+@pytest.mark.parametrize(("verb", "hours"), [("start", 2), ("deallocate", 3)])
+def test_what_began_before_the_note_ahead_of_it_counts_all_the_same(
+    verb: str, hours: int, ahead: float
+) -> None:
+    """Our clock may be ahead of Azure's. Without it a whole session was lost, or went on."""
+    is_start = verb == "start"
+    before = ledger(is_billed=not is_start)
+    noted = noted_ahead(before, T0) if is_start else before
+    other = act("deallocate" if is_start else "start", 2 * HOUR)
+    seen = sight(5 * HOUR, 2 * HOUR + 42, is_billed=not is_start)
+    found = settled(noted, seen, act(verb, -ahead), other)
+    assert found.billed_seconds == 100 + hours * HOUR
+    assert found.session_at == (T0 if is_start else after(2 * HOUR))
+
+
+def test_what_ended_before_the_ledger_was_written_is_in_it_already() -> None:
+    """A start that failed at once."""
+    seen = sight(5 * HOUR, 2 * HOUR + 42, is_billed=False)
+    acts = act("start", -3, 1, fails=True), act("start", HOUR), act("deallocate", 2 * HOUR)
+    assert settled(ledger(is_billed=False), seen, *acts).billed_seconds == 100 + HOUR
+
+
 def test_a_log_that_lacks_the_last_operation_settles_nothing() -> None:
     seen = sight(24 * HOUR, 9 * HOUR, is_billed=False)
     assert settle(ledger(is_billed=True), seen, [act("deallocate", 2 * HOUR)]) is None

@@ -24,6 +24,7 @@ from benchmarks.lives import BATCH, Kind, azure, live
 from oa_vm.output import out, table
 
 SHOWN = 5
+NUMERIC = ("median", "p99", "worst")
 
 
 def main() -> None:
@@ -68,44 +69,46 @@ def measure(kind: Kind, seeds: range) -> list[Compared]:
 
 
 def _print(found: list[Compared]) -> None:
-    errors = sorted(item.end.error for item in found)
-    amounts = sorted(item.end.off_usd for item in found)
     looks = [seen for item in found for seen in item.seen]
     crashes = sum("dies" in step for item in found for step in item.steps)
-    out.print(
-        f"{len(found)} lives, {len(looks)} looks, {crashes} crashes; "
-        f"{sum(error > LIMIT for error in errors)} off by more than {LIMIT:.0%}, "
-        f"{sum(not item.is_exact for item in found)} of them by more than a second's price"
-    )
-    tail = int(len(errors) * 0.99)
-    out.print(
-        f"median {statistics.median(errors):.4%}, 99th of 100 {errors[tail]:.3%}, "
-        f"worst {errors[-1]:.3%}"
-    )
-    out.print(
-        f"median {statistics.median(amounts):.5f} USD, 99th of 100 {amounts[tail]:.4f} USD, "
-        f"worst {amounts[-1]:.4f} USD"
-    )
-    out.print(f"{sum(not seen.is_covered for seen in looks)} looks were surer than they were right")
-    unsure = sorted(item.end.uncertain or 0.0 for item in found)
-    out.print(f"uncertain_usd: median {statistics.median(unsure):.4f}, worst {unsure[-1]:.4f}")
+    errors = [item.end.error for item in found]
+    spread = [
+        _row("off, %", [100 * error for error in errors]),
+        _row("off, USD", [item.end.off_usd for item in found]),
+        _row("said to be uncertain, USD", [item.end.uncertain or 0.0 for item in found]),
+    ]
+    title = f"{len(found)} lives, {len(looks)} looks, {crashes} crashes"
+    out.print(table(title, spread, numeric=NUMERIC))
+    for words, count in {
+        f"lives off by more than {LIMIT:.0%}": sum(error > LIMIT for error in errors),
+        "of them by more than a second's price": sum(not item.is_exact for item in found),
+        "looks surer than right": sum(not seen.is_covered for seen in looks),
+    }.items():
+        out.print(f"{count} {words}")
     worst = sorted(found, key=lambda item: -item.end.error)[:SHOWN]
     cells = [
         {
             "life": item.pool,
-            "error": f"{item.end.error:.3%}",
+            "off, %": f"{100 * item.end.error:.3f}",
             "true": f"{item.end.true:.4f}",
             "off": f"{item.end.off_usd:.5f}",
-            "unsure": f"{item.end.uncertain}",
+            "unsure": f"{item.end.uncertain or 0.0:.5f}",
         }
         for item in worst
     ]
-    out.print(table("The worst, in USD", cells, numeric=("error", "true", "off", "unsure")))
+    out.print(table("The worst, in USD", cells, numeric=("off, %", "true", "off", "unsure")))
     for item in worst:
-        out.print(f"{item.pool}: {'; '.join(item.steps)}", soft_wrap=True)
+        out.print(f"{item.pool}: {'; '.join(item.steps)}")
     for item in found:
         if not item.is_covered:
-            out.print(f"{item.pool} was surer than right: {item.seen}", soft_wrap=True)
+            out.print(f"{item.pool} was surer than right: {item.seen}")
+
+
+def _row(what: str, figures: list[float]) -> dict[str, str]:
+    """Median, 99th of 100 and the most of some figures."""
+    ordered = sorted(figures)
+    shown = statistics.median(ordered), ordered[int(len(ordered) * 0.99)], ordered[-1]
+    return {"": what} | dict(zip(NUMERIC, (f"{figure:.4f}" for figure in shown), strict=True))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -56,8 +57,8 @@ class StillTime:
         self._is_over = False
 
     def monotonic(self) -> float:
-        """Wall seconds, with those that were skipped."""
-        return time.monotonic() + self._skipped
+        """Seconds that were skipped; those that pass on the wall don't count."""
+        return self._skipped
 
     def skip(self, seconds: float) -> None:
         """Let cloud seconds pass at once."""
@@ -73,10 +74,16 @@ class StillTime:
         finally:
             self._count(-1)
 
-    def slow_down(self, cloud: Cloud) -> None:
-        """Have a connection sleep here; before its first request."""
+    def slow_down(self, cloud: Cloud, ahead_seconds: float) -> None:
+        """Have a connection sleep here; before its first request.
+
+        Args:
+            cloud: the connection.
+            ahead_seconds: by how much its clock is ahead of the cloud's.
+        """
         cloud.transport.sleep = self._sleep  # type: ignore[method-assign]
-        cloud.clock = CloudClock(cloud.speed, self.monotonic)
+        cloud.clock = _Ahead(cloud.speed, self.monotonic)
+        cloud.clock.ahead = timedelta(seconds=ahead_seconds)
 
     @asynccontextmanager
     async def ruling(self) -> AsyncIterator[None]:
@@ -174,6 +181,15 @@ class StillTime:
     def _count(self, change: int) -> None:
         with self._lock:
             self._at_work += change
+
+
+class _Ahead(CloudClock):
+    """A clock that is ahead of what it was told."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
 
 def _pollers() -> int:

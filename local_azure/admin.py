@@ -58,8 +58,11 @@ async def show_clock(call: Call) -> Any:
     return {"now": call.cloud.clock.now(), "speed": call.cloud.clock.speed}
 
 
-async def advance_clock(call: Call) -> Any:
-    """Let time pass at once: `{"advance": seconds}`."""
+async def set_clock(call: Call) -> Any:
+    """Let time pass at once: `{"advance": seconds}`; only by this from now on: `{"hold": true}`."""
+    if call.body.get("hold") is True:
+        call.cloud.clock.hold()
+        return await show_clock(call)
     seconds = call.body.get("advance")
     if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_ADVANCE_SECONDS:
         raise AzureError(400, "BadClock", "advance is a number of seconds, 0 to ten years")
@@ -128,7 +131,7 @@ async def move_tag(call: Call) -> Any:
 HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/_local/meter"): meter,
     ("GET", "/_local/clock"): show_clock,
-    ("POST", "/_local/clock"): advance_clock,
+    ("POST", "/_local/clock"): set_clock,
     ("GET", "/_local/faults"): list_faults,
     ("POST", "/_local/faults"): add_fault,
     ("DELETE", "/_local/faults"): clear_faults,

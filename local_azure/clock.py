@@ -60,6 +60,7 @@ class CloudClock:
         self._wakeup: asyncio.TimerHandle | None = None
         self._heartbeat: asyncio.TimerHandle | None = None
         self._frozen_at: float | None = None
+        self._is_held = False
 
     @property
     def speed(self) -> float:
@@ -70,7 +71,9 @@ class CloudClock:
         """Cloud time in seconds since the epoch."""
         if self._frozen_at is not None:
             return self._frozen_at
-        moment = self._base + (time.monotonic() - self._mark) * self._speed
+        moment = self._base
+        if not self._is_held:
+            moment += (time.monotonic() - self._mark) * self._speed
         if moment > self._covered:
             self._cover(moment + LEASE_WALL_SECONDS * self._speed)
         return moment
@@ -109,6 +112,12 @@ class CloudClock:
             for _ in range(SETTLE_ROUNDS):
                 await asyncio.sleep(0)
         self._jump(max(goal, self.now()))
+        self._arm()
+
+    def hold(self) -> None:
+        """Stand still until the process ends; only `advance` moves it."""
+        self._jump(self.now())
+        self._is_held = True
         self._arm()
 
     def next_due(self) -> float | None:
@@ -152,7 +161,9 @@ class CloudClock:
             self._wakeup.cancel()
             self._wakeup = None
         due = self.next_due()
-        if due is not None and self._frozen_at is None:
+        if due is None or self._frozen_at is not None:
+            return
+        if due <= self.now() or not self._is_held:
             wall = max(0.0, (due - self.now()) / self._speed)
             self._wakeup = asyncio.get_running_loop().call_later(wall, self._on_wakeup)
 

@@ -86,17 +86,23 @@ def _numeric(found: Spending) -> Sequence[str]:
 
 
 def _days(found: Spending) -> list[dict[str, str]]:
-    rows = [(day, _figures(found, day)) for day in found.every_day]
+    rows = [(day, _figures(found, day)) for day in _shown(found)]
     names = _numeric(found)
     used = len("2026-11-25") + sum(
         2 + max(len(name), *(len(row[name]) for _, row in rows)) for name in names
     )
     width = max(COLUMNS - used - 2, SHORTEST_BAR)
-    amounts = {day: found.of(day) or Amount() for day in found.every_day}
+    amounts = {day: found.of(day) or Amount() for day, _ in rows}
     top = max(amount.usd for amount in amounts.values())
     return [
         {"day": day.isoformat(), **row, "": _bar(amounts[day].usd, top, width)} for day, row in rows
     ]
+
+
+def _shown(found: Spending) -> Sequence[date]:
+    """From the first day of which anything is known: rows of nothing would push it off a screen."""
+    first = min(found.days)
+    return [day for day in found.every_day if day >= first]
 
 
 def _figures(found: Spending, day: date) -> dict[str, str]:
@@ -142,7 +148,9 @@ def _notes(found: Spending) -> list[str]:
         lines.append("~ several days without a record: their sum, spread evenly over them.")
     if not total.is_known:
         lines.append("> not all of it is known.")
-    if any(found.of(day) is None for day in days):
+    if _shown(found)[0] > days[0]:
+        lines.append(f"Nothing is on record before {_shown(found)[0]}.")
+    if any(found.of(day) is None for day in _shown(found)):
         lines.append(f"{NOTHING} nothing is on record of that day.")
     if any(record.is_estimate for record in found.last):
         lines.append("An estimate: Azure's prices could not be asked at some launch.")

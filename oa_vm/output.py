@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from vmpool.errors import CloudUnreachableError, CredentialsError, UsageError, VmPoolError
 
@@ -101,15 +102,15 @@ def styled(word: str) -> str:
     return f"[{style}]{word}[/]" if style else word
 
 
-def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[str] = ()) -> Table:
+def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[str] = ()) -> Group:
     """A table of at most 80 columns out of rows with equal keys.
 
     Args:
-        title: printed above.
+        title: printed above, on one line also where the table is narrower.
         rows: cells by column name; markup allowed.
         numeric: columns that are aligned to the right.
     """
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False)
     for column in rows[0] if rows else ():
         is_number = column in numeric
         made.add_column(
@@ -120,4 +121,4 @@ def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[st
         )
     for row in rows:
         made.add_row(*row.values())
-    return made
+    return Group(Text.from_markup(title, style="bold"), made) if title else Group(made)

@@ -41,7 +41,7 @@ def print_plan(
         {
             "worker": action.worker,
             "action": action.verb.value if action.verb is not Verb.NOTHING else "-",
-            "why": " ".join(filter(None, [action.reason, places.get(action.worker, "")])),
+            "why": ", ".join(filter(None, [action.reason, places.get(action.worker, "")])),
         }
         for action in actions
     ]

@@ -72,16 +72,24 @@ def test_what_is_spread_unknown_or_not_on_record_is_marked_and_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     records = [record("p", 0, 0.5), record("p", 4, 5.0), record("p", 5, None, None)]
-    found = spending(records, (NOON - DAY).date(), (NOON + DAY * 5).date())
+    found = spending(records, NOON.date(), (NOON + DAY * 6).date())
     said = lines(capsys, found)
     figures = [line.split()[1] for line in said if line.startswith("2026-")]
-    assert figures[0] == "-"
-    assert figures[2].startswith("~")
-    assert figures[6] == "unknown"
+    assert figures[1].startswith("~")
+    assert figures[5:] == ["unknown", "-"]
     text = "\n".join(said)
     for words in ("spread evenly", "not all of it is known", "nothing is on record", "estimate"):
         assert words in text
     assert "oa-vm resources" in text
+
+
+def test_days_before_the_first_record_are_a_sentence_and_no_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = spending([record("p", 0, 0.5)], (NOON - DAY * 29).date(), NOON.date())
+    said = lines(capsys, found)
+    assert [line.split()[0] for line in said if line.startswith("2026-")] == ["2026-11-01"]
+    assert "Nothing is on record before 2026-11-01." in said
 
 
 def test_without_any_record_one_line_says_so_and_no_server_is_started(

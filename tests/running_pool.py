@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from command_line import OA_VM, CommandLine
+from command_line import OA_VM, CommandLine, InProcess
 from raw_azure import RawAzure
 
 from local_azure.control import Status
@@ -52,7 +52,7 @@ def until(check: Callable[[], Any], what: str) -> Any:
 class RunningPool:
     """The pool, and the command line beside it."""
 
-    oa_vm: CommandLine
+    oa_vm: InProcess
     status: Status
     pool_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import CommandLine, InProcess
 
 from local_azure import control
 
@@ -16,11 +16,11 @@ def oa_vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """`oa-vm` beside a running local Azure."""
     folder = tmp_path_factory.mktemp("state")
     control.launch(folder / "azure", control.Wanted(speed=1000.0, guests="none"))
-    yield CommandLine(folder)
+    yield InProcess(folder)
     control.stop(folder / "azure")
 
 
 @pytest.fixture
 def lone_oa_vm(tmp_path: Path) -> CommandLine:
     """`oa-vm` where nothing runs."""
-    return CommandLine(tmp_path)
+    return InProcess(tmp_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from command_line import OA_VM, CommandLine
+from command_line import OA_VM, InProcess
 from running_pool import PATIENCE_SECONDS, POOL, STRANGER, RunningPool, leftovers, until
 
 from local_azure import control
@@ -30,7 +30,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
     folder = tmp_path_factory.mktemp("inside")
     (folder / "tmp").mkdir()
     status = control.launch(folder / "azure", control.Wanted(speed=1000.0))
-    made = RunningPool(CommandLine(folder, TMPDIR=str(folder / "tmp")), status)
+    made = RunningPool(InProcess(folder, TMPDIR=str(folder / "tmp")), status)
     made.make()
     yield made
     assert leftovers(folder / "tmp") == []
@@ -197,7 +197,7 @@ def test_a_desktop_that_is_not_there_yet_is_said(pool: RunningPool) -> None:
 
 @needs_ssh
 def test_ssh_runs_a_command_and_passes_its_exit_code_on(pool: RunningPool) -> None:
-    answer = pool.oa_vm("pool-ssh", "0", "--", "hostname", "&&", "no-such-program")
+    answer = pool.oa_vm.spawned("pool-ssh", "0", "--", "hostname", "&&", "no-such-program")
     assert (answer.code, answer.out) == (127, "waa-pool-00\n")
 
 
@@ -239,7 +239,7 @@ def test_ssh_believes_the_recorded_key_alone_and_shows_no_secret(
     )
     fake.chmod(0o700)
     path = f"{tmp_path}{os.pathsep}{pool.oa_vm.environment['PATH']}"
-    answer = CommandLine(pool.oa_vm.state_dir, PATH=path)("pool-ssh", "0", "--", "-x")
+    answer = InProcess(pool.oa_vm.state_dir, PATH=path).spawned("pool-ssh", "0", "--", "-x")
     argv, known_hosts, mode = json.loads(answer.out)
     address = pool.addresses["waa-pool-00"]
     assert known_hosts == f"{address.known_host} {address.host_key}\n"
@@ -251,7 +251,7 @@ def test_ssh_believes_the_recorded_key_alone_and_shows_no_secret(
 
 
 def test_without_an_ssh_client_one_line_says_so(pool: RunningPool, tmp_path: Path) -> None:
-    answer = CommandLine(pool.oa_vm.state_dir, PATH=str(tmp_path))("pool-ssh", "0")
+    answer = InProcess(pool.oa_vm.state_dir, PATH=str(tmp_path))("pool-ssh", "0")
     assert (answer.code, answer.out) == (FAILED, "")
     assert "there is no ssh program here" in answer.trouble
 
@@ -292,7 +292,7 @@ def test_a_worker_with_another_host_key_is_not_spoken_to(
     assert "another SSH host key" in answer.trouble
 
 
-def test_without_a_running_azure_nothing_is_started(lone_oa_vm: CommandLine) -> None:
+def test_without_a_running_azure_nothing_is_started(lone_oa_vm: InProcess) -> None:
     answer = lone_oa_vm("pool-vnc", "0")
     assert (answer.code, answer.out) == (UNKNOWN, "")
     assert list(lone_oa_vm.state_dir.iterdir()) == []
@@ -300,7 +300,7 @@ def test_without_a_running_azure_nothing_is_started(lone_oa_vm: CommandLine) -> 
 
 def test_a_key_that_is_not_there_is_not_replaced(pool: RunningPool, tmp_path: Path) -> None:
     missing = tmp_path / "key"
-    answer = CommandLine(pool.oa_vm.state_dir, WAA_SSH_KEY_FILE=str(missing))("pool-logs", "0")
+    answer = InProcess(pool.oa_vm.state_dir, WAA_SSH_KEY_FILE=str(missing))("pool-logs", "0")
     assert answer.code == USAGE
     assert "WAA_SSH_KEY_FILE" in answer.trouble
     assert not missing.exists()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import CommandLine, InProcess
 
 
 def test_the_clock_is_shown_and_moved_on_by_days(oa_vm: CommandLine) -> None:
@@ -26,7 +26,7 @@ def test_what_is_no_span_is_refused_with_what_one_looks_like(oa_vm: CommandLine,
 
 
 def test_a_server_of_another_version_is_named_and_can_be_stopped(tmp_path: Path) -> None:
-    oa_vm = CommandLine(tmp_path)
+    oa_vm = InProcess(tmp_path)
     assert oa_vm("local", "start").code == 0
     file = tmp_path / "azure" / "status.json"
     told = json.loads(file.read_text())

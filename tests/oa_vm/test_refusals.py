@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_line import CommandLine
+from command_line import CommandLine, InProcess
 
 USAGE, FAILED, UNKNOWN = 2, 1, 3
 
@@ -60,7 +60,7 @@ def test_status_without_a_running_azure_is_unknown_not_absent(lone_oa_vm: Comman
 
 
 def test_azure_without_a_subscription_says_which_variable(lone_oa_vm: CommandLine) -> None:
-    azure = CommandLine(lone_oa_vm.state_dir, WAA_CLOUD="azure")
+    azure = InProcess(lone_oa_vm.state_dir, WAA_CLOUD="azure")
     for command in ("pool-status", "pool-create"):
         answer = azure(command)
         assert answer.code == USAGE
@@ -68,7 +68,7 @@ def test_azure_without_a_subscription_says_which_variable(lone_oa_vm: CommandLin
 
 
 def test_a_setting_that_is_nonsense_names_its_variable(lone_oa_vm: CommandLine) -> None:
-    answer = CommandLine(lone_oa_vm.state_dir, WAA_OS_DISK_GB="tiny")("pool-status")
+    answer = InProcess(lone_oa_vm.state_dir, WAA_OS_DISK_GB="tiny")("pool-status")
     assert answer.code == USAGE
     assert "WAA_OS_DISK_GB" in answer.trouble
 
@@ -79,8 +79,8 @@ def test_down_with_nothing_running_is_fine(lone_oa_vm: CommandLine) -> None:
 
 
 def test_a_dry_run_shows_what_the_budget_would_say(oa_vm: CommandLine) -> None:
-    poor = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="0.5")
-    rich = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="50")
+    poor = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="0.5")
+    rich = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="50")
     refused = poor("pool-create", "--dry-run", "--json")
     found = json.loads(refused.out)["budgets"]
     assert [(item["period"], item["budget_usd"], item["is_beyond"]) for item in found] == [
@@ -93,6 +93,6 @@ def test_a_dry_run_shows_what_the_budget_would_say(oa_vm: CommandLine) -> None:
 
 
 def test_a_budget_of_nothing_is_refused(oa_vm: CommandLine) -> None:
-    answer = CommandLine(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="-1")("pool-create")
+    answer = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="-1")("pool-create")
     assert answer.code == 2
     assert "WAA_BUDGET_USD_PER_DAY" in answer.trouble

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import OA_VM, CommandLine
+from command_line import OA_VM, CommandLine, InProcess
 from raw_azure import RawAzure
 
 from local_azure import control
@@ -86,7 +86,7 @@ def test_the_hook_gives_no_all_clear_when_azure_is_not_there(
 
 
 def test_the_hook_gives_no_all_clear_when_a_setting_is_wrong(lone_oa_vm: CommandLine) -> None:
-    wrong = CommandLine(lone_oa_vm.state_dir, WAA_CLOUD="moon")
+    wrong = InProcess(lone_oa_vm.state_dir, WAA_CLOUD="moon")
     answer = wrong("resources", "--hook")
     assert answer.code == 3
     assert "UNKNOWN" in answer.out

@@ -122,15 +122,20 @@ def launch(state_dir: Path, wanted: Wanted) -> Status:
     command = [sys.executable, "-m", "local_azure", "serve", "--state", str(state_dir)]
     for name, value in asdict(wanted).items():
         command += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    with (state_dir / "server.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 # our own interpreter and module
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+    return _wait_until_ready(state_dir, spawn(command, state_dir / "server.log"))
+
+
+def spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a detached process whose outputs go to the end of a file.
+
+    Args:
+        command: program and arguments.
+        log: the file, made when missing.
+    """
+    with log.open("ab") as file:
+        return subprocess.Popen(  # noqa: S603 # our own interpreter and module
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
-    return _wait_until_ready(state_dir, process)
 
 
 def stop(state_dir: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_azure import kill
 from image_lab import (
     CREATE_SECONDS,
     DEFINITION,
@@ -313,8 +312,7 @@ def test_group_takes_its_gallery_along(gallery: Gallery, box: str) -> None:
 
 
 def kill_and_restart(status: Status) -> RawAzure:
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
+    kill(status)
     return RawAzure(control.launch(Path(status.state_dir), Wanted(speed=1.0, guests="none")))
 
 

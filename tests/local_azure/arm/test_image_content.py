@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
+from forked_azure import kill
 from guest_lab import SSH_RULE, Lab
 from raw_azure import Group, RawAzure
 
@@ -125,8 +124,7 @@ async def test_vm_shut_down_from_inside_is_generalized_after_a_power_off(lab: La
 
 
 def kill_and_restart(status: Status) -> RawAzure:
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
+    kill(status)
     return RawAzure(control.launch(Path(status.state_dir), Wanted(speed=1.0, guests="none")))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_azure import kill
 from raw_azure import Group, RawAzure
 
 from local_azure import control
@@ -264,8 +263,7 @@ def test_a_timer_outlives_its_server_and_stays_exact(
     before = azure.meter()["total_usd"]
     start = now(azure)
     (name,) = submit(group, 7200, "box")
-    os.kill(told.pid, signal.SIGKILL)
-    os.waitpid(told.pid, 0)
+    kill(told)
     again = control.launch(Path(told.state_dir), Wanted(speed=1.0, guests="none"))
     azure = RawAzure(again)
     azure.advance(86400)

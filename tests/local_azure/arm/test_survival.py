@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,18 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked_azure import kill
 from raw_azure import Group, RawAzure
 
 from local_azure import control
 from local_azure.control import Status, Wanted
 
 QUICKLY_SECONDS = 8.0
-
-
-def kill(status: Status) -> None:
-    """Kill a server without a warning."""
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
 
 
 def again(status: Status, speed: float) -> RawAzure:

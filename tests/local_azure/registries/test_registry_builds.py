@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import signal
 import tarfile
 import time
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from forked_azure import kill
 from raw_azure import Group, RawAzure
 from raw_registry import RawRegistry, create_registry, digest_of, registry_path
 
@@ -225,8 +224,7 @@ def test_a_build_is_done_again_after_a_kill(fresh_azure: Callable[..., Status]) 
     run_id = yard.begin()["name"]
     yard.azure.advance(60)
     assert yard.run(run_id)["status"] == "Running"
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
+    kill(status)
     control.launch(Path(status.state_dir), Wanted(speed=1.0, guests="none"))
     assert yard.wait(run_id)["status"] == "Succeeded"
     assert yard.registry.call("GET", "/v2/some/app/tags/list").json()["tags"] == ["v1"]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked_azure import kill
 from raw_azure import Group, RawAzure
 from raw_registry import OCI, RawRegistry, create_registry, digest_of, make_image, with_digest
 
@@ -30,11 +31,6 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def kill(status: Status) -> None:
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect_azure import AzureContainerInstanceCredentials
-
 from vmpool.arm.clients import Cloud, connect
 from vmpool.errors import CredentialsError
 from vmpool.settings import Settings, load_settings
@@ -38,6 +36,8 @@ async def load_credential(settings: Settings) -> Any | None:
     name = settings.credentials_block
     if not name:
         return None
+    from prefect_azure import AzureContainerInstanceCredentials  # noqa: PLC0415 # a second or two
+
     try:
         block: Any = await AzureContainerInstanceCredentials.aload(name)
     except ValueError as error:

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from benchmarks.compared import Compared, Seen
 from benchmarks.still_time import StillTime
-from tasks import machines, marks
+from tasks import deletion, machines, marks
 from tasks.operation import look
 from tasks.session import Session, entered
 from vmpool.arm.clients import Cloud
@@ -161,7 +161,7 @@ class History:
     async def _delete(self) -> None:
         """A worker deleted, its network kept."""
         await self._operate(
-            "delete", "begin_delete", lambda _: machines.delete_worker.fn(self.worker)
+            "delete", "begin_delete", lambda _: deletion.delete_worker.fn(self.worker)
         )
 
     async def _extend(self) -> None:

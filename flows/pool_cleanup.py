@@ -7,12 +7,13 @@ from typing import Any
 from prefect import flow
 
 from tasks.budgeting import note_spending
+from tasks.deletion import delete_network
+from tasks.down import remove
 from tasks.idle import may_delete
-from tasks.machines import delete_network
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_gone
 from tasks.receipt import final_cost
-from tasks.reconcile import each, remove
+from tasks.reconcile import each
 from tasks.wanted import require_pool
 from vmpool.plan import plan_cleanup
 from vmpool.status import document

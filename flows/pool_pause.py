@@ -6,9 +6,10 @@ from typing import Any
 
 from prefect import flow
 
+from tasks.down import bring_down
 from tasks.operation import look, operation, run_name
 from tasks.outcome import conclude_down
-from tasks.reconcile import bring_down, each
+from tasks.reconcile import each
 from tasks.wanted import require_pool
 from vmpool.lifetime import is_due
 from vmpool.plan import plan_pause

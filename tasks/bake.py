@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from prefect.logging import get_run_logger
 
-from tasks import evidence, guests, images, machines
+from tasks import deletion, evidence, guests, images, machines
 from tasks.capacity import find_capacity, list_offers
 from tasks.docker_image import made_of
 from tasks.guests import built_image
@@ -160,9 +160,9 @@ async def clear() -> None:
         session.drop_shell(worker)
     observed = await look(session)
     names = [action.worker for action in plan_cleanup(observed)]
-    await asyncio.gather(*(machines.delete_worker(name) for name in names))
+    await asyncio.gather(*(deletion.delete_worker(name) for name in names))
     if not observed.is_absent:
-        await machines.delete_network(session.pool)
+        await deletion.delete_network(session.pool)
 
 
 async def drop_candidates() -> None:

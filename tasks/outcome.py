@@ -7,9 +7,9 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
+from tasks.deletion import delete_network
 from tasks.events import emit_image_event, emit_pool_event
 from tasks.evidence import finish
-from tasks.machines import delete_network
 from tasks.operation import look
 from tasks.receipt import pause_receipt
 from tasks.reconcile import Outcome

@@ -1,4 +1,4 @@
-"""The one idea: bring each worker to ready, or down, by the shortest path from where it stands.
+"""The one idea: bring each worker to ready by the shortest path from where it stands.
 
 One coroutine per worker and no barrier between them: a fast one is ready while a slow one still
 boots. What fails for good takes back what it had, so that nothing bills that nobody wants.
@@ -14,16 +14,16 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
-from tasks import docker_image, evidence, guests, machines, marks, server_guard
+from tasks import deletion, docker_image, evidence, guests, machines, marks, server_guard
 from tasks.capacity import find_capacity, remember_failure
 from tasks.readiness import tell_ready
 from tasks.session import current
 from vmpool import lifetime
-from vmpool.errors import CapacityError, PermanentError, PhaseTimeoutError, VmPoolError
+from vmpool.errors import CapacityError, PermanentError, VmPoolError
 from vmpool.guest.keys import new_host_key
 from vmpool.imaging import image_in
 from vmpool.model import Intent, Place, PoolSpec, WindowsState, Worker
-from vmpool.plan import Action, Verb, plan_down, plan_up
+from vmpool.plan import Action, Verb, plan_up
 
 Inside = Callable[[str], Coroutine[Any, Any, None]]
 """The phases inside a VM, given the worker's name."""
@@ -84,29 +84,30 @@ async def bring_up(action: Action, spec: PoolSpec, place: Place | None) -> Outco
         place: where to create it, None if it exists.
     """
     if action.verb is Verb.LEAVE:
-        return _left_alone(action)
+        return left_alone(action)
     try:
-        action = await _until_still(action, plan_up)
+        action = await until_still(action, plan_up)
         await _reach_ready(action, spec, place)
     except Exception as error:  # noqa: BLE001 # a bug of ours must not let a VM bill unseen either
-        _log_failure(f"{action.worker} failed", error)
+        log_failure(f"{action.worker} failed", error)
         return await _take_back(Outcome(action.worker, error), action)
     tell_ready(action.worker, current().addresses[action.worker])
     return Outcome(action.worker)
 
 
-def _left_alone(action: Action) -> Outcome:
+def left_alone(action: Action) -> Outcome:
+    """What becomes of a worker that is reported, not touched."""
     failure = PermanentError(f"{action.worker} {action.reason}")
     return Outcome(action.worker, failure, cleaned=False)
 
 
-def _log_failure(what: str, error: Exception) -> None:
+def log_failure(what: str, error: Exception) -> None:
     """One line for what we know; the traceback of what nobody foresaw."""
     is_known = isinstance(error, VmPoolError)
     get_run_logger().error("%s: %s", what, error, exc_info=None if is_known else error)
 
 
-async def _until_still(action: Action, plan: Callable[[str, Worker | None], Action]) -> Action:
+async def until_still(action: Action, plan: Callable[[str, Worker | None], Action]) -> Action:
     """What Azure is still moving is waited for and planned again."""
     while action.verb is Verb.WAIT:
         action = plan(action.worker, await machines.settled(action.worker))
@@ -116,7 +117,7 @@ async def _until_still(action: Action, plan: Callable[[str, Worker | None], Acti
 async def _reach_ready(action: Action, spec: PoolSpec, place: Place | None) -> None:
     worker = action.worker
     if action.verb is Verb.RECREATE:
-        await machines.delete_worker(worker)
+        await deletion.delete_worker(worker)
     if action.verb in (Verb.CREATE, Verb.RECREATE):
         if place is None:
             place = (await find_capacity(worker, spec, (worker,)))[worker]
@@ -150,7 +151,7 @@ async def create_somewhere(worker: str, spec: PoolSpec, place: Place, then: Insi
             await _create_in(worker, spec, place, then)
         except CapacityError as error:
             get_run_logger().warning("%s: %s; trying the next place", worker, error)
-            await machines.delete_worker(worker)
+            await deletion.delete_worker(worker)
             await remember_failure(place)
             tried.append(place)
             found = await find_capacity(worker, spec, (worker,), tuple(tried))
@@ -221,66 +222,27 @@ async def _take_back(failed: Outcome, action: Action) -> Outcome:
     current().drop_shell(worker)  # a cancelled pull would hold the connection for its whole time
     try:
         if not action.has_data:
-            await machines.delete_worker(worker)
+            await deletion.delete_worker(worker)
             return failed
         if action.verb is Verb.CHECK:
             return replace(failed, cleaned=False)
         if worker in current().booted:
-            await _power_off(worker)
+            await power_off(worker)
         await machines.deallocate_vm(worker)
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
-        _log_failure(f"{worker} may still be billed", error)
+        log_failure(f"{worker} may still be billed", error)
         return replace(failed, cleaned=False, trouble=error)
     return failed
 
 
-async def bring_down(action: Action) -> Outcome:
-    """Windows off in order, then deallocated; a Windows that does not obey holds nothing up."""
-    worker = action.worker
-    if action.verb is Verb.LEAVE:
-        return _left_alone(action)
-    try:
-        action = await _until_still_down(action)
-        if action.verb is not Verb.NOTHING:
-            await marks.note(worker, Intent.PAUSE)
-        if action.verb is Verb.PAUSE:
-            await _power_off(worker)
-        if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):
-            await machines.deallocate_vm(worker)
-        elif action.verb is Verb.NOTHING:
-            await server_guard.disarm(worker)
-    except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
-        _log_failure(f"{worker} is not paused", error)
-        return Outcome(worker, error, cleaned=False)
-    return Outcome(worker)
-
-
-async def _until_still_down(action: Action) -> Action:
-    """Like `_until_still`, but what never comes to rest is deallocated all the same."""
-    try:
-        return await _until_still(action, _plan_down)
-    except PhaseTimeoutError as error:
-        get_run_logger().warning("%s; it is deallocated as it is", error)
-        return Action(action.worker, Verb.DEALLOCATE, "keeps moving")
-
-
-def _plan_down(worker: str, found: Worker | None) -> Action:
-    return plan_down(found) if found else Action(worker, Verb.NOTHING, "is gone")
-
-
-async def _power_off(worker: str) -> None:
+async def power_off(worker: str) -> None:
+    """Windows off in order if it obeys; if not, it is deallocated as it is."""
     try:
         windows = await guests.power_off_windows(worker)
     except Exception as error:  # noqa: BLE001 # nothing at all may hold the deallocation up
         get_run_logger().warning("%s: Windows was not powered off in order: %s", worker, error)
         windows = WindowsState.UNKNOWN
     await marks.note(worker, windows=windows)
-
-
-async def remove(action: Action) -> Outcome:
-    """Delete one worker with all its parts."""
-    worker = action.worker
-    return await attempted(worker, machines.delete_worker(worker), "is not deleted")
 
 
 async def attempted(worker: str, step: Coroutine[Any, Any, Any], failed: str) -> Outcome:
@@ -294,6 +256,6 @@ async def attempted(worker: str, step: Coroutine[Any, Any, Any], failed: str) ->
     try:
         await step
     except Exception as error:  # noqa: BLE001 # what failed is one worker, whatever it was
-        _log_failure(f"{worker} {failed}", error)
+        log_failure(f"{worker} {failed}", error)
         return Outcome(worker, error, cleaned=False)
     return Outcome(worker)

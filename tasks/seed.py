@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks import bake, guests, machines, marks
+from tasks import bake, deletion, guests, marks
 from tasks.operation import look, operation
 from tasks.session import current
 from vmpool.arm.machines import list_workers
@@ -40,7 +40,7 @@ async def take_worker(name: str, *, with_windows: bool) -> tuple[Place, Image]:
             await bake.discard(image)  # what Azure has begun to make of it bills
             raise
         finally:
-            await machines.delete_worker(name)
+            await deletion.delete_worker(name)
 
 
 async def _pool_of(name: str) -> str:

@@ -23,6 +23,7 @@ from oa_vm.commands import app
 from oa_vm.output import FAILED, UNKNOWN, USAGE
 from tasks import (
     capacity,
+    deletion,
     docker_image,
     evaluation,
     evidence,
@@ -213,6 +214,7 @@ def cached() -> dict[str, str]:
     }
     modules = (
         capacity,
+        deletion,
         evaluation,
         guests,
         images,

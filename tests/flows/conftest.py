@@ -32,6 +32,7 @@ from local_azure.control import Wanted
 from tasks import (
     capacity,
     crew,
+    deletion,
     docker_image,
     guests,
     machines,
@@ -69,7 +70,7 @@ def quick() -> Iterator[None]:
         patch.setattr(pipeline, "BACKOFF_SECONDS", 0.02)
         patch.setattr(crew, "RECOVER_WALL_SECONDS", 4.0)
         patch.setattr(crew, "RETRY_WALL_SECONDS", 0.5)
-        for module in (capacity, docker_image, guests, machines, registry):
+        for module in (capacity, deletion, docker_image, guests, machines, registry):
             for item in vars(module).values():
                 if isinstance(item, Task) and isinstance(item.retry_delay_seconds, list):
                     patch.setattr(item, "retry_delay_seconds", [0.1] * item.retries)

@@ -10,13 +10,19 @@ from flows.ready_pool import Wish, held_up, paused_after
 from tasks.eval_report import conclude_eval
 from tasks.eval_wanted import wanted_evaluation
 from tasks.evaluation import begun
+from tasks.handover import pause_abandoned
 from tasks.operation import run_name
 from vmpool.errors import EvalFailedError
 from vmpool.eval_report import headline
 from vmpool.imaging import AUTO
 
 
-@flow(name="pool-eval", flow_run_name=run_name)
+@flow(
+    name="pool-eval",
+    flow_run_name=run_name,
+    on_crashed=[pause_abandoned],
+    on_cancellation=[pause_abandoned],
+)
 async def pool_eval(  # noqa: PLR0913, PLR0917 # the form in the UI
     command: str,
     pool: str | None = None,

@@ -17,7 +17,8 @@ from flows.pool_create import pool_create
 from flows.pool_pause import pool_pause
 from flows.pool_resume import pool_resume
 from tasks.events import causing
-from tasks.leases import Held, lease
+from tasks.handover import handed_over
+from tasks.leases import Held, holder_of, lease
 from tasks.readiness import Hear, heard_when_ready
 from tasks.survey import ask_status
 from vmpool.errors import LockedError, NotFoundError, UsageError, VmPoolError
@@ -120,7 +121,7 @@ async def held_up(wish: Wish, hear: Hear) -> AsyncIterator[Held]:
         LockedError: somebody else holds the pool.
         VmPoolError: too few workers became ready.
     """
-    holder = str(runtime.flow_run.name or runtime.flow_run.flow_name)
+    holder = holder_of(str(runtime.flow_run.name), str(runtime.flow_run.id))
     status = await ask_status(wish.pool)
     async with AsyncExitStack() as stack:
         is_there = bool(status["workers"])
@@ -150,6 +151,8 @@ async def _bring_up(wish: Wish, *, is_absent: bool) -> None:
 async def paused_after(pool: str, *, is_wanted: bool) -> AsyncIterator[None]:
     """Pause a pool after the block, however that ends, unless somebody else works on the pool.
 
+    A run that is cancelled in Prefect starts another one for it, see `tasks.handover`.
+
     Args:
         pool: pool name.
         is_wanted: otherwise it is left to its timer.
@@ -164,7 +167,7 @@ async def paused_after(pool: str, *, is_wanted: bool) -> AsyncIterator[None]:
         raise
     except BaseException:
         if is_wanted:
-            await _uncut(_pause_if_there(pool))
+            await _uncut(_pause_at_the_end(pool))
         raise
     if is_wanted:
         await _uncut(_pause(pool))
@@ -175,9 +178,10 @@ async def _pause(pool: str) -> None:
         await pool_pause(pool)
 
 
-async def _pause_if_there(pool: str) -> None:
+async def _pause_at_the_end(pool: str) -> None:
     try:
-        await _pause(pool)
+        if not await handed_over(pool):
+            await _pause(pool)
     except NotFoundError:
         get_run_logger().info("There is no pool %s to pause", pool)
     except VmPoolError as error:

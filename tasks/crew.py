@@ -27,6 +27,8 @@ from vmpool.timing import INTERRUPTED, Span, minutes
 RECOVER_WALL_SECONDS = 60.0
 """A lost worker may come back so long: a cut connection is soon mended, a dead VM never is."""
 RETRY_WALL_SECONDS = 2.0
+CLOSE_WALL_SECONDS = 10.0
+"""For ending what runs on workers: one that can't be reached must not hold up the pool's pause."""
 
 Perform = Callable[[str, str], Awaitable[None]]
 """Does a unit, given worker and unit names; raises what went wrong."""
@@ -79,7 +81,11 @@ class Crew:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running.values())
-        await asyncio.gather(*(station.close() for station in self.stations.values()))
+        closing = [asyncio.ensure_future(s.close()) for s in self.stations.values()]
+        if closing:
+            late = (await asyncio.wait(closing, timeout=CLOSE_WALL_SECONDS))[1]
+            for closes in late:
+                closes.cancel()
 
     def join(self, worker: str, address: Address) -> None:
         """A worker is ready: it begins now. One that works already goes on.

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from anyio import to_thread
 from prefect.logging import get_run_logger
@@ -26,6 +27,8 @@ from vmpool.settings import check_pool_name, load_settings
 
 LONGEST_HOLDER = 100
 """Characters of a holder's name that are kept."""
+ID_LENGTH = 8
+"""Characters of a run's id in its holder's name: evaluations of one pool bear the same name."""
 SOONER = 5
 """A heartbeat that failed is tried again so many times sooner."""
 FEWEST_WALL_SECONDS = 0.2
@@ -51,13 +54,23 @@ class Held:
     is_lost: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+def holder_of(name: str, run_id: UUID | str) -> str:
+    """How a flow run signs the leases that it holds: nobody else signs so, but its own retry.
+
+    Args:
+        name: the run's name.
+        run_id: its id.
+    """
+    return f"{name[: LONGEST_HOLDER - ID_LENGTH - 1]} {str(run_id)[:ID_LENGTH]}"
+
+
 @asynccontextmanager
 async def lease(pool: str | None, holder: str) -> AsyncIterator[Held]:
     """Hold a pool while the block runs: auto-pause waits for it. Call it inside a flow or task.
 
     Args:
         pool: pool name; the settings' when None.
-        holder: who, for people: the name of the run. The same one may take it again.
+        holder: who, for people; see `holder_of`. The same one may take it again.
 
     Raises:
         LockedError: somebody else holds it.

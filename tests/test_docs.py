@@ -129,10 +129,25 @@ def test_a_command_that_does_not_exist_would_be_noticed(idle_app: Any) -> None:
 
 @shown("prefect")
 def test_shown_commands_of_prefect_parse_and_name_a_deployment(arguments: tuple[str, ...]) -> None:
+    arguments = tuple(word for word in arguments if word != "--no-prompt")  # of all commands
     prefect_cli._app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     if arguments[:2] == ("deployment", "run"):
-        entries = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-        assert arguments[2] in {f"{entry['name']}/{entry['name']}" for entry in entries}
+        assert arguments[2] in {*deployed(), *shown_to_be_deployed()}
+
+
+def deployed() -> Iterator[str]:
+    """Deployments of prefect.yaml, as they are run."""
+    for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
+        flow = entry["entrypoint"].rpartition(".")[2].replace("_", "-")
+        yield f"{flow}/{entry['name']}"
+
+
+def shown_to_be_deployed() -> Iterator[str]:
+    """Deployments that a page shows how to make: `prefect deploy FILE:FLOW --name NAME`."""
+    for program, *words in SHOWN:
+        if program == "prefect" and "deploy" in words:
+            entrypoint, name = words[words.index("deploy") + 1], words[words.index("--name") + 1]
+            yield f"{entrypoint.rpartition(':')[2]}/{name}"
 
 
 @shown("make")

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 import yaml
 from prefect import Flow
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 from deployments.schedules import SHORTEST, TAG, local_interval
 from deployments.work_pool import WORK_POOL
 from oa_vm.up import deployments_file
+from vmpool.settings import Settings
 
 FILE = yaml.safe_load(deployments_file().read_text())
 KEYS = {
     "name", "entrypoint", "description", "tags", "work_pool", "parameters", "schedules",
-    "concurrency_limit",
+    "concurrency_limit", "triggers",
 }  # fmt: skip
 
 
@@ -28,10 +30,17 @@ def is_flow(name: str) -> bool:
     return isinstance(getattr(importlib.import_module(f"flows.{name}"), name), Flow)
 
 
+def is_example(entry: dict[str, Any]) -> bool:
+    """Whether a deployment only shows how a chain is made."""
+    return "example" in entry["tags"]
+
+
 def test_every_flow_is_deployed_once() -> None:
     modules = {path.stem for path in Path("flows").glob("[a-z]*.py")}
     flows = {name for name in modules if is_flow(name)}
-    deployed = [entry["name"].replace("-", "_") for entry in FILE["deployments"]]
+    deployed = [
+        entry["name"].replace("-", "_") for entry in FILE["deployments"] if not is_example(entry)
+    ]
     assert sorted(deployed) == sorted(flows)
 
 
@@ -42,11 +51,20 @@ def test_deployment_is_named_like_its_flow_and_gives_it_parameters_that_it_has(
     assert set(entry) <= KEYS, "Prefect ignores keys that it does not know"
     module, _, function = entry["entrypoint"].rpartition(".")
     flow = getattr(importlib.import_module(module), function)
-    assert flow.name == entry["name"]
+    assert flow.name == entry["name"] or is_example(entry)
     assert set(entry.get("parameters", {})) <= set(inspect.signature(flow.fn).parameters)
     assert TAG in entry["tags"]
     assert entry["work_pool"]["name"] == WORK_POOL
     assert entry["description"]
+
+
+def test_no_trigger_fires_for_a_pool_of_the_usual_name_or_for_what_it_starts_itself() -> None:
+    triggers = [trigger for entry in FILE["deployments"] for trigger in entry.get("triggers", [])]
+    assert triggers
+    for trigger in triggers:
+        match = DeploymentEventTrigger.model_validate(trigger).match
+        assert match["prefect.resource.id"] != [f"waa.pool.{Settings().pool}"]
+        assert match["waa.flow"] == ["pool-resume"]
 
 
 def test_nothing_is_pulled_from_a_path_of_this_machine() -> None:

@@ -95,8 +95,8 @@ def test_deployed_is_what_the_file_says_and_the_schedule_makes_runs(up: Up) -> N
     found = {item["name"]: item for item in up.ask("/deployments/filter")}
     assert set(found) == {
         "pool-create", "pool-pause", "pool-resume", "pool-status", "pool-extend", "pool-keep",
-        "pool-cleanup", "pool-eval", "image-create", "image-refresh", "image-push", "image-pull",
-        "image-list", "image-delete", "auto-pause", "idle-cleanup",
+        "pool-cleanup", "pool-eval", "eval-after-resume", "image-create", "image-refresh",
+        "image-push", "image-pull", "image-list", "image-delete", "auto-pause", "idle-cleanup",
     }  # fmt: skip
     assert all(item["work_pool_name"] == "local" for item in found.values())
     assert all(not item["pull_steps"] for item in found.values())

@@ -114,7 +114,7 @@ async def _curl(run: Run, container: Container) -> int:
         raise ProgramError(f"curl: (7) Failed to connect to {host} port {number}", 7)
     status, _, body = content(number, "GET", f"/{path}")
     write = nowhere if options.last("-o", "--output") == "/dev/null" else run.write
-    write(body.encode())
+    write(body)
     run.write(options.last("-w").replace("%{http_code}", str(status)).encode())
     return 0
 

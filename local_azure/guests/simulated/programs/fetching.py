@@ -31,13 +31,13 @@ async def curl(run: Run) -> int:
     if status >= LOST and options.has("-f", "--fail"):
         raise ProgramError(f"curl: ({HTTP_ERROR}) The requested URL returned error: {status}", 22)
     if options.last("-o", "--output") != "/dev/null":
-        run.write(body.encode())
+        run.write(body)
     form = options.last("-w", "--write-out")
     run.write(form.replace("%{http_code}", str(status)).replace("\\n", "\n").encode())
     return 0
 
 
-async def _fetch(run: Run, host: str, port: int, path: str, patience: float) -> tuple[int, str]:
+async def _fetch(run: Run, host: str, port: int, path: str, patience: float) -> tuple[int, bytes]:
     guest, now = run.guest, run.guest.clock.now()
     if host not in LOCAL_NAMES | {guest.spec.name}:
         raise ProgramError(f"curl: ({NO_HOST}) Could not resolve host: {host}", NO_HOST)

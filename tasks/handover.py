@@ -1,0 +1,113 @@
+"""The pause of a pool whose run is ended from outside, handed over to a run of its own.
+
+A pause takes minutes, as Windows is powered off in order. Prefect kills a cancelled run's process
+30 seconds after it was told to end (`prefect.runner`, `grace_seconds`), and a killed one does
+nothing more. So the pool is made due at once, which is a tag: from then on the scheduled auto-pause
+has it too, whatever becomes of the pause that is started here.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from prefect import Flow, get_client, runtime
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
+from prefect.logging.loggers import flow_run_logger
+
+from tasks.credentials import connected
+from tasks.guarding import tag_workers
+from tasks.leases import holder_of
+from vmpool import lifetime, tags
+from vmpool.arm.clients import Cloud
+from vmpool.arm.leasing import release
+from vmpool.arm.machines import list_workers
+from vmpool.arm.observing import observe_all
+from vmpool.errors import VmPoolError
+
+PAUSE = "pool-pause/pool-pause"
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+async def handed_over(pool: str) -> bool:
+    """If somebody cancels our run in Prefect, have another run pause a pool.
+
+    Call it inside a flow, once nobody holds the pool's lease.
+
+    Args:
+        pool: pool name.
+
+    Returns:
+        Whether one was started; if not, pausing it is left to us.
+    """
+    log = get_run_logger()
+    try:
+        return await _is_cancelled() and await _pause_by_another(await connected(), pool, log)
+    except Exception as error:  # noqa: BLE001 # whatever it is, we can still try ourselves
+        log.warning("The pause of pool %s was not handed over: %s", pool, error)
+        return False
+
+
+async def _is_cancelled() -> bool:
+    """Whether this run, or the one that called it, is cancelled in Prefect.
+
+    Only then is a Prefect worker there that kills its process, and takes up another run.
+    """
+    root = await to_thread.run_sync(lambda: runtime.flow_run.root_flow_run_id)
+    async with get_client() as client:
+        run = await client.read_flow_run(root)
+    return run.deployment_id is not None and run.state_type is StateType.CANCELLING
+
+
+async def pause_abandoned(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 # a hook of Prefect
+    """Hook for `on_crashed` and `on_cancellation`: pause what a run that is dead still holds.
+
+    Prefect's worker calls it once the process has ended. A run that ended in order has given back
+    its lease, and nothing is done. Nothing either if its parameter `pause_after` is false.
+
+    Raises:
+        VmPoolError: Azure can't be asked; the lease runs out by itself.
+    """
+    if not (flow_run.parameters or {}).get("pause_after", True):
+        return
+    cloud, holder = await connected(), holder_of(flow_run.name, flow_run.id)
+    for observed in await to_thread.run_sync(observe_all, cloud):
+        lease = lifetime.lease_of(observed)
+        if lease and lease.holder == holder:
+            await to_thread.run_sync(release, cloud, observed.pool, holder)
+            await _pause_by_another(cloud, observed.pool, flow_run_logger(flow_run))
+
+
+async def _pause_by_another(cloud: Cloud, pool: str, log: Log) -> bool:
+    is_due = await _make_due(cloud, pool, log)
+    try:
+        # A run that starts late, on a pool that somebody has resumed since, must do nothing.
+        asked = {"pool": pool, "only_if_due": is_due}
+        await arun_deployment(PAUSE, parameters=asked, timeout=0, as_subflow=False)
+    except ObjectNotFound:
+        log.warning("There is no deployment %s", PAUSE)
+        return False
+    log.info("Pool %s is paused by a run of %s", pool, PAUSE)
+    return True
+
+
+async def _make_due(cloud: Cloud, pool: str, log: Log) -> bool:
+    """Move a pool's deadline to now; whether that is written."""
+    now = cloud.clock.now()
+    try:
+        await to_thread.run_sync(partial(_write_deadline, cloud, pool, now))
+    except VmPoolError as error:
+        log.warning("The deadline of pool %s was not moved to now: %s", pool, error)
+        return False
+    return True
+
+
+def _write_deadline(cloud: Cloud, pool: str, now: datetime) -> None:
+    ours = [worker for worker in list_workers(cloud, pool) if worker.tags]
+    tag_workers(cloud, ours, {tags.AUTO_PAUSE_AT: tags.format_time(now)})

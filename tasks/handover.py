@@ -9,8 +9,6 @@ has it too, whatever becomes of the pause that is started here.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -99,15 +97,15 @@ async def _pause_by_another(cloud: Cloud, pool: str, log: Log) -> bool:
 
 async def _make_due(cloud: Cloud, pool: str, log: Log) -> bool:
     """Move a pool's deadline to now; whether that is written."""
-    now = cloud.clock.now()
     try:
-        await to_thread.run_sync(partial(_write_deadline, cloud, pool, now))
+        await to_thread.run_sync(_write_deadline, cloud, pool)
     except VmPoolError as error:
         log.warning("The deadline of pool %s was not moved to now: %s", pool, error)
         return False
     return True
 
 
-def _write_deadline(cloud: Cloud, pool: str, now: datetime) -> None:
+def _write_deadline(cloud: Cloud, pool: str) -> None:
     ours = [worker for worker in list_workers(cloud, pool) if worker.tags]
+    now = cloud.clock.now()  # the cloud's, which is not known before it was asked something
     tag_workers(cloud, ours, {tags.AUTO_PAUSE_AT: tags.format_time(now)})

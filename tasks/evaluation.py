@@ -27,7 +27,7 @@ from vmpool.evals import Board, Unit
 from vmpool.guest import windows
 from vmpool.guest.connection import Address
 from vmpool.guest.evals import Site
-from vmpool.guest.lines import Lines
+from vmpool.guest.lines import Lines, plain
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Source
 from vmpool.guest.tunnel import Tunnel
@@ -161,7 +161,7 @@ async def run_unit(worker: str, unit: str) -> None:
         nonlocal said
         said += 1
         if said <= MOST_LOGGED_LINES:
-            log.info("%s: %s", worker, line, extra={"is_output": True})
+            log.info("%s: %s", worker, plain(line), extra={"is_output": True})
         elif said == MOST_LOGGED_LINES + 1:
             log.warning("%s: more output of %s is in %s only", worker, unit, whole)
 

@@ -31,8 +31,8 @@ def results(world: World, tmp_path: Path) -> Path:
 
 async def evaluate(world: World, line: str, **parameters: Any) -> Run:
     """Run a shell's line on this machine for each unit."""
-    given = {"where": "local", "auto_pause_hours": HOURS} | parameters
-    return await world.run(pool_eval, command=f"sh -c '{line}'", **given)
+    given = {"where": "local", "auto_pause_hours": HOURS, "limit_minutes": HOURS * 60}
+    return await world.run(pool_eval, command=f"sh -c '{line}'", **(given | parameters))
 
 
 def failed(run: Run) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def results(world: World, tmp_path: Path) -> Path:
 
 async def evaluate(world: World, command: str, **parameters: Any) -> Run:
     """Run a command on the workers."""
-    given = {"auto_pause_hours": HOURS} | parameters
+    given = {"auto_pause_hours": HOURS, "limit_minutes": HOURS * 60} | parameters
     return await world.run(pool_eval, command=command, **given)
 
 

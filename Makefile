@@ -58,7 +58,7 @@ check: $(INSTALLED) ## Lint, format, types, layers
 	$(BIN)/lint-imports --no-logo
 
 test: $(INSTALLED) ## All tests but the next two, on two processes: two or three minutes
-	$(BIN)/pytest -m "not e2e and not az" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not e2e and not az" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: some minutes
 	$(BIN)/pytest -m e2e $(ARGS)

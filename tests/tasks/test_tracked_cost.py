@@ -8,9 +8,9 @@ import pytest
 from benchmarks.compared import Compared
 from benchmarks.lives import BATCH, Kind, azure, live
 
-LIVES = 10
+LIVES = 6
 """Usual lives with each of Azure's timers; `benchmarks/cost_accuracy.py` lives a thousand."""
-UNUSUAL_LIVES = 5
+UNUSUAL_LIVES = 3
 
 
 def lived(kind: Kind, seeds: range) -> list[Compared]:

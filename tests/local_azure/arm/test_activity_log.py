@@ -109,6 +109,7 @@ def test_what_azures_own_timer_did_is_logged_like_what_anybody_did(group: Group)
     begin, _ = events(group.azure, wanted)
     assert begin["operationName"]["value"].endswith("/deallocate/action")
     assert datetime.fromisoformat(begin["eventTimestamp"]) == at
+    group.azure.do("POST", "/providers/Microsoft.DevTestLab/unregister")
 
 
 def test_what_failed_is_logged_with_its_code(group: Group) -> None:

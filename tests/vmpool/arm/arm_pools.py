@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -94,13 +95,14 @@ class Pool:
             tags=tags.encode(written),
         )
 
-    def create(self, count: int) -> list[str]:
-        """Create workers and wait; returns their names."""
+    def create(self, count: int, wait: Callable[[], None] = lambda: None) -> list[str]:
+        """Create workers and wait, at first with `wait`; returns their names."""
         nics = self.networks(count)
         begun = [
             machines.begin_create(self.cloud, self.request(index, nic))
             for index, nic in enumerate(nics)
         ]
+        wait()
         finish(*begun)
         return [naming.worker_name(self.name, index) for index in range(count)]
 

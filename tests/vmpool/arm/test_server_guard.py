@@ -30,7 +30,7 @@ class Lab:
     def __init__(self, trouble: Trouble) -> None:
         self.trouble, self.cloud = trouble, trouble.cloud
         self.pool = Pool(self.cloud, "p")
-        self.names = self.pool.create(2)
+        self.names = self.pool.create(2, lambda: trouble.advance(600))
         self.regions = dict.fromkeys(self.names, self.pool.region)
 
     def at(self, **ahead: float) -> datetime:

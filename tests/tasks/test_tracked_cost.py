@@ -28,7 +28,7 @@ def usual() -> list[Compared]:
     return lived(Kind.USUAL, once) + lived(Kind.USUAL, daily)
 
 
-@pytest.fixture(scope="module", params=[Kind.DURATIONS, Kind.STRANGERS])
+@pytest.fixture(scope="module", params=[Kind.DURATIONS, Kind.STRANGERS, Kind.AHEAD])
 def unusual(request: pytest.FixtureRequest) -> list[Compared]:
     """Random lives of which the product can't know all."""
     return lived(request.param, range(UNUSUAL_LIVES))
@@ -49,7 +49,7 @@ def test_what_it_truly_cost_lies_within_what_is_said_to_be_uncertain(
 
 
 def test_what_cannot_be_known_is_said_to_be_uncertain(unusual: list[Compared]) -> None:
-    """Operations of any length, and somebody else who starts and deallocates between two looks."""
+    """Operations of any length, somebody else who starts and deallocates, a clock that is ahead."""
     assert [item for item in unusual if not item.is_covered] == []
 
 

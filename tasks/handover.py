@@ -21,7 +21,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from tasks.credentials import connected
 from tasks.guarding import tag_workers
-from tasks.leases import holder_of
+from tasks.leases import is_held_by
 from vmpool import lifetime, tags
 from vmpool.arm.clients import Cloud
 from vmpool.arm.leasing import release
@@ -74,11 +74,11 @@ async def pause_abandoned(flow: Flow[..., Any], flow_run: FlowRun, state: State[
     """
     if not (flow_run.parameters or {}).get("pause_after", True):
         return
-    cloud, holder = await connected(), holder_of(flow_run.name, flow_run.id)
+    cloud = await connected()
     for observed in await to_thread.run_sync(observe_all, cloud):
         lease = lifetime.lease_of(observed)
-        if lease and lease.holder == holder:
-            await to_thread.run_sync(release, cloud, observed.pool, holder)
+        if lease and is_held_by(lease, flow_run.id):
+            await to_thread.run_sync(release, cloud, observed.pool, lease.holder)
             await _pause_by_another(cloud, observed.pool, flow_run_logger(flow_run))
 
 

@@ -64,6 +64,11 @@ def holder_of(name: str, run_id: UUID | str) -> str:
     return f"{name[: LONGEST_HOLDER - ID_LENGTH - 1]} {str(run_id)[:ID_LENGTH]}"
 
 
+def is_held_by(lease: Lease, run_id: UUID | str) -> bool:
+    """Whether a lease was signed by a flow run, whatever that was called then."""
+    return lease.holder.endswith(f" {str(run_id)[:ID_LENGTH]}")
+
+
 @asynccontextmanager
 async def lease(pool: str | None, holder: str) -> AsyncIterator[Held]:
     """Hold a pool while the block runs: auto-pause waits for it. Call it inside a flow or task.

@@ -68,7 +68,7 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
         return
     out.print(f"Pool [bold]{status['pool']}[/] is {styled(status['state'])}")
     if status["workers"]:
-        out.print(table("", [_worker_cells(worker) for worker in status["workers"]]))
+        print_workers(status["workers"])
     for line in _moments(status):
         out.print(line)
     for line in _money(status):
@@ -114,6 +114,19 @@ def describe_length(time: timedelta) -> str:
     if hours >= HOURS_BEFORE_DAYS:
         return f"{hours // 24} days {hours % 24} h"
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def print_workers(workers: Sequence[dict[str, Any]]) -> None:
+    """A row for each; without power states that only repeat the states, to fit 80 columns.
+
+    Args:
+        workers: of the document of `vmpool.status`.
+    """
+    rows = [_worker_cells(worker) for worker in workers]
+    if all(row["power"] == row["state"] for row in rows):
+        for row in rows:
+            del row["power"]
+    out.print(table("", rows))
 
 
 def _worker_cells(worker: dict[str, Any]) -> dict[str, str]:

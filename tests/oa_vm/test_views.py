@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from oa_vm.views import describe_length
+from oa_vm.views import describe_length, print_workers
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,25 @@ from oa_vm.views import describe_length
 )
 def test_a_length_of_time_is_said_in_the_units_that_matter(minutes: float, words: str) -> None:
     assert describe_length(timedelta(minutes=minutes)) == words
+
+
+@pytest.mark.parametrize(
+    ("state", "power", "has_power"),
+    [("deallocated", "deallocated", False), ("failed", "running", True)],
+)
+def test_workers_fit_a_terminal_with_the_longest_words(
+    *, capsys: pytest.CaptureFixture[str], state: str, power: str, has_power: bool
+) -> None:
+    worker = {
+        "name": "waa-pool-00",
+        "state": state,
+        "power_state": power,
+        "windows": "unknown",
+        "ip": "127.156.200.196",
+        "size": "Standard_D8ds_v5",
+        "region": "westeurope",
+    }
+    print_workers([worker])
+    head, row = capsys.readouterr().out.splitlines()
+    assert ("power" in head) == has_power
+    assert all(words in row for words in ("127.156.200.196", "D8ds_v5", "westeurope"))

@@ -19,6 +19,7 @@ from flows.pool_resume import pool_resume
 from tasks.events import causing
 from tasks.handover import handed_over
 from tasks.leases import Held, holder_of, lease
+from tasks.operation import tag_run
 from tasks.readiness import Hear, heard_when_ready
 from tasks.survey import ask_status
 from vmpool.errors import LockedError, NotFoundError, UsageError, VmPoolError
@@ -121,6 +122,7 @@ async def held_up(wish: Wish, hear: Hear) -> AsyncIterator[Held]:
         LockedError: somebody else holds the pool.
         VmPoolError: too few workers became ready.
     """
+    await tag_run(wish.pool)
     holder = holder_of(str(runtime.flow_run.name), str(runtime.flow_run.id))
     status = await ask_status(wish.pool)
     async with AsyncExitStack() as stack:

@@ -63,7 +63,7 @@ async def operation(
     settings = settings or load_settings()
     name = check_pool_name(pool or settings.pool)
     check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
-    await _tag_run(name)
+    await tag_run(name)
     async with pool_lock(name, lock_timeout_seconds or settings.lock_timeout_seconds):
         history = await earlier_runs()
         forecast = Forecast(history, _flow(), name)
@@ -97,7 +97,7 @@ async def _session(settings: Settings, pool: str, forecast: Forecast) -> Session
     return Session(settings, cloud, pool, recorder, live, forecast)
 
 
-async def _tag_run(pool: str) -> None:
+async def tag_run(pool: str) -> None:
     """Tag the run with its pool, so that runs of a pool are found together."""
     tags = {*runtime.flow_run.tags, f"pool:{pool}"}
     async with get_client() as client:

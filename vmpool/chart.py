@@ -45,7 +45,7 @@ COLOURS: dict[Phase, str] = {
     Phase.CREATE_REGISTRY: "#5b6b7b",
     Phase.PUSH_IMAGE: "#a0559e",
     Phase.BUILD_IN_REGISTRY: "#c44f7a",
-    Phase.EVAL_UNIT: "#3f5fbf",
+    Phase.EVAL_UNIT: "#243b53",
 }
 """A colour per phase, dark enough for white letters."""
 INK, DIM, GRID = "#1f2933", "#52606d", "#e4e7eb"

@@ -55,9 +55,10 @@ class Record:
         return self.pool, self.pool_id
 
     def row(self) -> dict[str, Any]:
-        """A row of a table artifact; `restored` reads it."""
+        """A row of a table artifact, what people look for first; `restored` reads it."""
         born = format_time(self.born) if self.born else ""
-        return asdict(self) | {"at": format_time(self.at), "born": born}
+        columns = dict.fromkeys(("at", "usd", "today_usd", "usd_per_hour"))
+        return columns | asdict(self) | {"at": format_time(self.at), "born": born}
 
     def at_its_end(self, at: datetime, usd: float | None) -> Record:
         """The last record of a pool that is deleted.

@@ -53,7 +53,10 @@ async def test_inside_the_block_workers_answer_and_are_held_and_after_it_they_ar
                     assert (await desktop.get("/")).status_code == 200
             assert await asyncio.to_thread(is_leased, world)
 
-    assert (await world.run(mine)).state.is_completed()
+    run = await world.run(mine)
+    assert run.state.is_completed()
+    async with get_client() as client:
+        assert f"pool:{world.pool}" in (await client.read_flow_run(run.id)).tags
     assert [(worker.name, worker.index) for worker in seen] == [
         (world.worker(0), 0),
         (world.worker(1), 1),

@@ -108,11 +108,18 @@ def _fork(arguments: list[str], log: str, env: dict[str, str]) -> int:
         os._exit(code)
 
 
+def _reap(*_: object) -> None:
+    """Lay those that have ended to rest, and have their time counted as ours."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _serve() -> None:
     """Fork a process for each line."""
     for name in LOADED:
         importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    signal.signal(signal.SIGCHLD, _reap)
     for line in sys.stdin:
         sys.stdout.write(f"{_fork(**json.loads(line))}\n")
         sys.stdout.flush()

@@ -108,7 +108,9 @@ class Board:
     def _show_whole(self) -> None:
         now = self._now()
         left = self._forecast.pool_seconds_left(self._live, now) if self._live.workers else None
-        if left is not None:
+        if left is None:
+            self._progress.update(self._whole, visible=False)
+        else:
             done = percent(self._flow, self._live, self._forecast, now)
             words = f"about {minutes(left)} min left"
             self._progress.update(self._whole, completed=done, phase=words, visible=True)

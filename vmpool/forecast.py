@@ -102,7 +102,9 @@ class Forecast:
         return max(known.from_end - (now - span.ended).total_seconds(), 0.0)
 
     def pool_seconds_left(self, live: Live, now: datetime) -> float | None:
-        """Until the last worker is done, None without history."""
+        """Until the last worker is done, None without history or once an evaluation works."""
+        if any(span.phase is Phase.EVAL_UNIT for name in live.workers for span in live.of(name)):
+            return None
         workers = [name for name in live.workers if name != self.pool] or live.workers
         found = [self.seconds_left(live.of(name), now) for name in workers]
         return max((seconds for seconds in found if seconds is not None), default=None)

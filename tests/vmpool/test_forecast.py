@@ -104,6 +104,14 @@ def test_halfway_through_what_is_expected_is_fifty_percent() -> None:
     assert percent("pool-create", half, forecast, at) == pytest.approx(50.0, abs=4.0)
 
 
+def test_how_long_an_evaluations_work_takes_is_not_guessed() -> None:
+    forecast = Forecast(HISTORY, "pool-create", lab.POOL)
+    ready = lab.spans(lab.WARM)
+    assert forecast.pool_seconds_left(live(*ready), lab.START) is not None
+    unit = Span(lab.WORKER, Phase.EVAL_UNIT, lab.START, detail="shard-00")
+    assert forecast.pool_seconds_left(live(*ready, unit), lab.START) is None
+
+
 def test_a_phase_takes_too_long_only_once_it_does_on_every_way_that_is_open() -> None:
     slow, quick = [lab.run(lab.COLD, factor=2)] * FEWEST_RUNS, [lab.run(lab.WARM)] * FEWEST_RUNS
     forecast = Forecast(History((*quick, *slow)), "pool-create", lab.POOL)

@@ -111,8 +111,8 @@ def _begin(session: Session, occasion: Occasion) -> None:
 async def _look(session: Session, occasion: Occasion, has_seen: asyncio.Event) -> None:
     worker, said = occasion.worker, occasion.headline
     try:
-        collected = session.call(_collected, session.addresses[worker])
-        found = await asyncio.wait_for(collected, LOOK_WALL_SECONDS)
+        async with asyncio.timeout(LOOK_WALL_SECONDS):
+            found = await session.call(_collected, session.addresses[worker])
         has_seen.set()
         exhibit = await session.call(_exhibit, found)
         page = evidence.page(session.pool, occasion, exhibit)

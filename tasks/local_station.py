@@ -127,4 +127,5 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, number)
         if process.returncode is None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), END_WALL_SECONDS)
+                async with asyncio.timeout(END_WALL_SECONDS):
+                    await process.wait()

@@ -50,7 +50,8 @@ class Progress:
                 await self._write(percent(self.flow, self.live, self.forecast, now), "")
                 pause = EVERY_WALL_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await over.wait()
 
     async def end(self, *, failed: bool) -> None:
         """Write it for the last time; a run whose phases have not begun leaves none."""
@@ -84,5 +85,5 @@ async def kept(progress: Progress) -> AsyncIterator[None]:
         failed = False
     finally:
         over.set()
-        await keeper
+        await asyncio.wait([keeper])  # not awaited itself: it could swallow that we are cancelled
         await progress.end(failed=failed)

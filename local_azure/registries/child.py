@@ -139,7 +139,8 @@ class DockerRegistry:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_WALL_SECONDS)
+            async with asyncio.timeout(STOP_WALL_SECONDS):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

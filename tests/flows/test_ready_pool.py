@@ -28,8 +28,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "evals.md"
 
 @pytest.fixture(autouse=True)
 def patient(world: World) -> None:
-    """12 hours of lease are 10 seconds here."""
+    """12 hours of lease are 10 seconds here, and 15 minutes a fifth of one."""
     world.variables["WAA_LEASE_MAX_HOURS"] = str(HOURS)
+    world.variables["WAA_LEASE_MINUTES"] = "120"
 
 
 def is_leased(world: World, index: int = 0) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from flows.ready_pool import Wish, held_up, paused_after
 from tasks.eval_report import conclude_eval
@@ -78,6 +80,10 @@ async def pool_eval(  # noqa: PLR0913, PLR0917 # the form in the UI
                 held_up(wish, crew.join) as held,
             ):
                 await crew.over(held)
+        except asyncio.CancelledError:
+            evaluation.board.call_off("interrupted")
+            get_run_logger().warning("Interrupted; results so far are in %s", wanted.job.folder)
+            raise
         finally:
             evaluation.board.call_off("nobody was left to do it")
             found = await conclude_eval(evaluation, wanted.before, wanted.began)

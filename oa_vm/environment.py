@@ -39,9 +39,12 @@ def foreign_prefect_headers() -> dict[str, str]:
 
 
 def waa_variables(settings: Settings) -> dict[str, str]:
-    """The settings that were given, as variables; paths made absolute, the state folder always."""
+    """The settings that were given, as variables; paths made absolute, folders always.
+
+    A deployed run works in a folder of its own that goes with it: no path may be relative there.
+    """
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
-    given["state_dir"] = settings.state_dir
+    given |= {"state_dir": settings.state_dir, "results_dir": settings.results_dir}
     return {f"WAA_{k.upper()}": _text(v) for k, v in sorted(given.items()) if v is not None}
 
 

@@ -97,6 +97,9 @@ def pool_eval(  # one option each
     check_numbers(names, shards, workers, min_ready)
     if dry_run:
         _print_plan(settings, workers, image, auto_pause_hours, as_json=as_json)
+        if not as_json:
+            parts = f"{len(names)} tasks, each by itself" if names else _cut(shards)
+            out.print(f"then {parts}, {where.value}: {line}", soft_wrap=True, markup=False)
         return
     parameters: dict[str, Any] = {
         "command": line,
@@ -119,6 +122,10 @@ def pool_eval(  # one option each
         _print(error.summary, as_json=as_json)
         raise
     _print(found, as_json=as_json)
+
+
+def _cut(shards: int | None) -> str:
+    return f"{shards} shards" if shards else "a shard for each worker"
 
 
 def _read(file: Path) -> list[str]:

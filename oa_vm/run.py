@@ -73,8 +73,8 @@ def _called(
         return run_watched(flow(**parameters), is_server_gone)
     except (KeyboardInterrupt, TerminationSignal) as error:
         err.print(
-            f"Interrupted. What was started keeps its auto-pause; oa-vm pool-status --pool {pool} "
-            "shows it.",
+            "Interrupted. Whatever still runs keeps its auto-pause: "
+            f"oa-vm pool-status --pool {pool}",
             soft_wrap=True,
         )
         raise KeyboardInterrupt from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from tasks.evaluation import new_run_mark, secret_values
 from tasks.stations import Job
 from vmpool.arm.machines import observe
 from vmpool.errors import UsageError
-from vmpool.eval_command import command_from
+from vmpool.eval_command import Command, Where, command_from
 from vmpool.evals import Unit, check_numbers, listed
 from vmpool.evals import shards as cut
 from vmpool.guest.keys import check_client_key
@@ -58,8 +59,7 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
     """Check everything that can be checked before anything costs.
 
     Raises:
-        UsageError: it makes no evaluation.
-        CredentialsError: a secret is not to be had.
+        UsageError: it makes no evaluation, or a secret is not to be had.
         VmPoolError: Azure can't be asked.
     """
     settings = load_settings()
@@ -70,6 +70,7 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
         command, where, lists_tasks=tasks is not None, minutes=limit_minutes,
         secrets=tuple(secrets or ()),
     )  # fmt: skip
+    _check_program(checked)
     values = await secret_values(checked.secrets)
     cloud = await connected(settings)
     before = await to_thread.run_sync(observe, cloud, name)
@@ -88,6 +89,13 @@ async def wanted_evaluation(  # noqa: PLR0913 # the parameters of a flow, one by
     return Wanted(name, job, units, before, cloud.clock.now())
 
 
+def _check_program(command: Command) -> None:
+    """Refuse a program that this machine does not have, before VMs are paid for it."""
+    program = command.words[0]
+    if command.where is Where.LOCAL and "{" not in program and not shutil.which(program):
+        raise UsageError(f"{program} is no program here: it would be run on this machine")
+
+
 def _units(tasks: Sequence[str] | None, count: int) -> tuple[Unit, ...]:
     return listed(tasks) if tasks is not None else cut(count)
 
@@ -95,12 +103,16 @@ def _units(tasks: Sequence[str] | None, count: int) -> tuple[Unit, ...]:
 def _folder(settings: Settings, results: str | None, name: str) -> Path:
     """The results folder; what an earlier evaluation left there must not look like ours.
 
+    A deployed run works in a folder that is deleted with it: what is relative is below
+    WAA_STATE_DIR there. `oa-vm up` hands an absolute WAA_RESULTS_DIR on to its runs.
+
     Raises:
         UsageError: it holds something already.
     """
+    base = settings.state_dir if runtime.deployment.id else Path()
     if results is None:
-        return (settings.results_dir / name).expanduser().absolute()
-    folder = Path(results).expanduser().absolute()
+        return (base / settings.results_dir.expanduser() / name).absolute()
+    folder = (base / Path(results).expanduser()).absolute()
     is_again = (runtime.flow_run.run_count or 0) > 1
     if folder.exists() and not is_again and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty: name a new folder for the results")

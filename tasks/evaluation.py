@@ -15,13 +15,14 @@ from prefect.blocks.system import Secret
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_API_URL
 
 from tasks.crew import Crew
 from tasks.local_station import Here
 from tasks.remote_station import There
 from tasks.session import listeners
 from tasks.stations import Job, Station
-from vmpool.errors import CredentialsError
+from vmpool.errors import UsageError
 from vmpool.eval_command import Where, secret_block
 from vmpool.evals import Board, Unit
 from vmpool.guest import windows
@@ -93,7 +94,7 @@ async def secret_values(names: tuple[str, ...]) -> dict[str, str]:
         names: of the variables.
 
     Raises:
-        CredentialsError: there is no such block, or it holds no text.
+        UsageError: there is no such block, or it holds no text.
     """
     found = {}
     for name in names:
@@ -101,12 +102,13 @@ async def secret_values(names: tuple[str, ...]) -> dict[str, str]:
         try:
             loaded: Any = await Secret.aload(block)
         except ValueError as error:
-            raise CredentialsError(
-                f"no Secret block {block!r} for {name}: create it in the Prefect UI (Blocks)"
+            where = PREFECT_API_URL.value() or "this Prefect"
+            raise UsageError(
+                f"{where} has no Secret block {block!r} for {name}: create it in its UI (Blocks)"
             ) from error
         value = loaded.get()
         if not isinstance(value, str) or "\n" in value:
-            raise CredentialsError(f"Secret block {block!r} holds no single line of text")
+            raise UsageError(f"Secret block {block!r} holds no single line of text")
         found[name] = value
     return found
 

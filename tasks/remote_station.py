@@ -18,6 +18,9 @@ from vmpool.guest.evals import Site
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Hear
 
+SAVE_WALL_SECONDS = 10.0
+"""For fetching what an interrupted unit has done: Prefect kills a cancelled run soon after."""
+
 
 @dataclass
 class There:
@@ -68,7 +71,19 @@ class There:
         except asyncio.CancelledError:
             end.set()
             await asyncio.wait([working])
+            await self._save(unit, folder)
             raise
+
+    async def _save(self, unit: Unit, folder: str) -> None:
+        """Bring home what an interrupted unit has done so far; there is not much time."""
+
+        def save() -> None:
+            evals.end_all(self.site, self.shell, SAVE_WALL_SECONDS)
+            evals.fetch(self.site, folder, self.job.folder / unit.name)
+
+        with suppress(Exception):  # a VM that can't be reached keeps it
+            async with asyncio.timeout(SAVE_WALL_SECONDS):
+                await self.job.call(save)
 
     async def _check(self) -> None:
         """Raise unless the worker's WAA server answers."""

@@ -19,7 +19,7 @@ from prefect.cli import _app as prefect_cli
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 import vmpool.tags
-from oa_vm.commands import app
+from oa_vm.commands import INTERRUPTED, app
 from oa_vm.output import FAILED, UNKNOWN, USAGE
 from tasks import (
     capacity,
@@ -208,7 +208,9 @@ def test_the_settings_in_the_readme_are_true() -> None:
 
 
 def test_exit_codes_in_the_readme_are_those_of_the_command_line() -> None:
-    assert set(table("README.md", "exit code")) == {"0", str(FAILED), str(USAGE), str(UNKNOWN)}
+    assert set(table("README.md", "exit code")) == {
+        "0", str(FAILED), str(USAGE), str(UNKNOWN), str(INTERRUPTED),
+    }  # fmt: skip
 
 
 def test_every_tag_is_documented() -> None:

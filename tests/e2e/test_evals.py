@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +55,8 @@ def test_a_resume_starts_the_example_evaluation_which_pauses_the_pool(up: Up) ->
     artifacts = up.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     (found,) = [item for item in artifacts if item["key"] == "evals-eval"]
     assert "1 of 1 done" in found["description"]
+    folder = Path(re.findall(r"Results are in `(.+)`", found["data"])[0])
+    assert len(list(folder.rglob("result.txt"))) == 34, "a run's own folder goes with it"
     assert up.oa_vm("pool-cleanup", "-y", "--pool", "evals").code == 0
 
 

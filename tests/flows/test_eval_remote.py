@@ -13,7 +13,7 @@ from world import Run, World
 
 from flows.pool_create import pool_create
 from flows.pool_eval import pool_eval
-from vmpool.errors import CredentialsError, EvalFailedError
+from vmpool.errors import EvalFailedError, UsageError
 
 HOURS = 48
 CLIENT = (
@@ -56,10 +56,36 @@ async def test_waas_client_does_its_shards_in_the_containers_with_a_secret_key(
     assert [world.power(i) for i in (0, 1)] == ["deallocated"] * 2
 
 
+async def test_cancelled_it_brings_home_what_waas_client_has_done_so_far(
+    world: World, results: Path
+) -> None:
+    await Secret(value=KEY).save("openai-api-key", overwrite=True)
+    running = asyncio.create_task(evaluate(world, CLIENT, secrets=["OPENAI_API_KEY"]))
+    await world.until(lambda: "Result: " in "".join(texts(results).values()), seconds=60)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    files = texts(results)
+    assert any(file.name == "result.txt" for file in files)
+    (summary,) = [json.loads(text) for file, text in files.items() if file.name == "summary.json"]
+    assert [found["detail"] for found in summary["results"]] == ["interrupted"]
+    assert world.power(0) == "deallocated"
+
+
+async def test_a_program_that_is_not_here_is_missed_before_anything_is_made(
+    world: World, results: Path
+) -> None:
+    run = await evaluate(world, "./no-such-agent --fast", where="local")
+    assert isinstance(run.error, UsageError)
+    assert "./no-such-agent" in str(run.error)
+    assert not world.vms()
+    assert not texts(results)
+
+
 @pytest.mark.usefixtures("results")
 async def test_a_secret_that_nobody_saved_is_refused_before_anything_is_made(world: World) -> None:
     run = await evaluate(world, CLIENT, secrets=["NOT_SAVED_KEY"])
-    assert isinstance(run.error, CredentialsError)
+    assert isinstance(run.error, UsageError)
     assert "not-saved-key" in str(run.error)
     assert not world.vms()
 

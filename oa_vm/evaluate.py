@@ -10,7 +10,7 @@ import typer
 
 from oa_vm.options import DryRun, GoldenImage, Hours, Json, Pool
 from oa_vm.output import err, out, print_json, table
-from oa_vm.pool import pool_create, pool_resume
+from oa_vm.pool import look_first, pool_create, pool_resume
 from oa_vm.run import run_flow
 from vmpool.errors import EvalFailedError, UsageError
 from vmpool.eval_command import Where, command_from
@@ -140,9 +140,7 @@ def _print_plan(
     settings: Settings, workers: int | None, image: str, hours: float | None, *, as_json: bool
 ) -> None:
     """How the pool would be brought up: the plan of the command that would do the same."""
-    from oa_vm.preview import observe_pool  # noqa: PLC0415 # imports Azure's SDK: --help is quick
-
-    if workers is None and not observe_pool(settings).is_absent:
+    if workers is None and not look_first(settings).is_absent:
         pool_resume(hours, pool=settings.pool, as_json=as_json, dry_run=True)
     else:
         pool_create(

@@ -55,7 +55,7 @@ def pool_create(
         min_ready=workers if min_ready is None else min_ready,
     )
     check_spec(spec)
-    observed = _look_first(settings)
+    observed = look_first(settings)
     if dry_run:
         from oa_vm.budget_preview import budget_figures  # noqa: PLC0415 # imports Azure's SDK
         from oa_vm.preview import described, new_places, with_image  # noqa: PLC0415 # same
@@ -188,7 +188,7 @@ def _observe(settings: Settings) -> Observed:
     return observe_pool(settings)
 
 
-def _look_first(settings: Settings) -> Observed:
+def look_first(settings: Settings) -> Observed:
     """The pool before anything is changed; a local Azure that does not run is started."""
     from oa_vm.stack import look_ready  # noqa: PLC0415 # --help is quick without it
 
@@ -198,7 +198,7 @@ def _look_first(settings: Settings) -> Observed:
 
 def _existing(settings: Settings) -> Observed:
     """The pool before anything is changed, which must exist."""
-    observed = _look_first(settings)
+    observed = look_first(settings)
     if observed.is_absent:
         raise NotFoundError(no_pool(settings.pool))
     return observed

@@ -7,9 +7,11 @@ caches); clients, keys and shells are found here, through a context variable.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -119,6 +121,7 @@ class Session:
     _shells_lock: threading.Lock = field(default_factory=threading.Lock)
     workers_now: Shared[tuple[Worker, ...]] = field(init=False)
     observed_now: Shared[Observed] = field(init=False)
+    _changing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_THREADS))
     _limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS))
 
     def __post_init__(self) -> None:
@@ -139,9 +142,11 @@ class Session:
         """Run a blocking call that has Azure change something; it is never left alone half way.
 
         Cancelled, we wait for Azure's answer first: a create or start whose request is still on
-        its way when somebody looks what there is to take back would bill unseen.
+        its way when somebody looks what there is to take back would bill unseen. No task waits for
+        the thread: SIGTERM has the event loop cancel every task that there is.
         """
-        work = asyncio.ensure_future(self.call(function, *args, **kwargs))
+        bound = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
+        work = asyncio.wrap_future(self._changing.submit(bound))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

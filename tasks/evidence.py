@@ -114,8 +114,7 @@ async def _look(session: Session, occasion: Occasion, has_seen: asyncio.Event) -
         async with asyncio.timeout(LOOK_WALL_SECONDS):
             found = await session.call(_collected, session.addresses[worker])
         has_seen.set()
-        exhibit = await session.call(_exhibit, found)
-        page = evidence.page(session.pool, occasion, exhibit)
+        page = await session.call(_page, session.pool, occasion, found)
         await acreate_markdown_artifact(page, key=evidence.key(worker), description=said)
     except Exception as error:  # noqa: BLE001 # what nobody could see changes nothing of the run
         why = str(error) or type(error).__name__
@@ -132,6 +131,11 @@ def _collected(address: Address) -> Seen:
         return look(shell, LOOK_WALL_SECONDS)
     finally:
         shell.close()
+
+
+def _page(pool: str, occasion: Occasion, found: Seen) -> str:
+    """Half a second of work at worst, so not for the event loop."""
+    return evidence.page(pool, occasion, _exhibit(found))
 
 
 def _exhibit(found: Seen) -> Exhibit:

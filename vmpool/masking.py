@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 MASK: Final = "***"
-WORDS = "key|token|secret|passw|pwd|passphrase|credential|authorization|signature|cookie"
+WORDS = "key|token|secret|pass(?:w|phrase|(?![a-z]))|pwd|credential|authorization|signature|cookie"
 RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*PRIVATE KEY-----|.*)",
@@ -22,7 +22,7 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer[ \t]+)\S+"), rf"\1{MASK}"),
     (re.compile(r"(://)[^\s/@]+@"), rf"\1{MASK}@"),
     (re.compile(r"(?i)([?&]sig=)[^\s&]+"), rf"\1{MASK}"),
-    (re.compile(r"\b(?:sk-|gh[a-z]_|eyJ)[\w.-]{10,}"), MASK),
+    (re.compile(r"\b(?:sk-|gh[a-z]_|hf_|xox[a-z]-|AKIA|eyJ)[\w.-]{10,}"), MASK),
     (re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{40,}"), MASK),
 )  # fmt: skip
 """Private keys; `NAME=VALUE` and `name: value`; options; bearer tokens; logins and signatures in

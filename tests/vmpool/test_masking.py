@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vmpool.masking import LONGEST, MASK, masked, plain
 
-NAMES = ["KEY", "OPENAI_API_KEY", "TOKEN", "hf_token", "clientSecret", "PASSWORD", "Authorization"]
+NAMES = ["KEY", "API_KEY", "hf_token", "clientSecret", "PASSWORD", "DB_PASS", "Authorization"]
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6)
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x0b\x0c\x85\u2028\u2029"))
 
@@ -37,6 +37,7 @@ def test_what_looks_like_no_secret_is_left_alone(text: str) -> None:
         ("pulled from https://me:pa55@host/x", f"pulled from https://{MASK}@host/x"),
         ("GET /blob?sv=1&sig=abc%3D&se=2", f"GET /blob?sv=1&sig={MASK}&se=2"),
         ("got sk-abcdefghijklmnop.", f"got {MASK}"),
+        ("hf_abcdefghijklmnop, AKIAABCDEFGHIJKLMNOP", f"{MASK}, {MASK}"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.e30.x", f"jwt {MASK}"),
         ("blob aB3" + "xY9z" * 12, f"blob {MASK}"),
         (

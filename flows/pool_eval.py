@@ -71,7 +71,7 @@ async def pool_eval(  # noqa: PLR0913, PLR0917 # the form in the UI
         command, pool, where=where, tasks=tasks, shards=shards, workers=workers,
         min_ready=min_ready, limit_minutes=limit_minutes, secrets=secrets, results=results,
     )  # fmt: skip
-    wish = Wish(wanted.pool, workers, min_ready, auto_pause_hours, image)
+    wish = Wish(wanted.pool, workers, min_ready, auto_pause_hours, image, pause_after)
     with begun(wanted.job, wanted.units) as evaluation:
         try:
             async with (

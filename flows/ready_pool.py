@@ -6,9 +6,10 @@ Not a flow itself: `pool-eval` stands on it, and so may flows of your own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from prefect import runtime
 from prefect.logging import get_run_logger
@@ -17,7 +18,7 @@ from flows.pool_create import pool_create
 from flows.pool_pause import pool_pause
 from flows.pool_resume import pool_resume
 from tasks.events import causing
-from tasks.handover import handed_over
+from tasks.handover import check_not_taken, handed_over, made_due
 from tasks.leases import Held, holder_of, lease
 from tasks.operation import tag_run
 from tasks.readiness import Hear, heard_when_ready
@@ -51,7 +52,7 @@ class ReadyWorker:
 
 @dataclass(frozen=True)
 class Wish:
-    """How a pool shall be brought up.
+    """How a pool shall be brought up, and left.
 
     Attributes:
         pool: pool name.
@@ -59,6 +60,7 @@ class Wish:
         min_ready: how many have to be ready; all when None.
         auto_pause_hours: hours until auto-pause; the settings' when None.
         image: golden image of new workers.
+        pause_after: whether it is due once its lease is given back.
     """
 
     pool: str
@@ -66,6 +68,7 @@ class Wish:
     min_ready: int | None = None
     auto_pause_hours: float | None = None
     image: str = AUTO
+    pause_after: bool = True
 
 
 @asynccontextmanager
@@ -95,7 +98,7 @@ async def ready_pool(
     """
     name = check_pool_name(pool or load_settings().pool)
     ready: dict[str, Address] = {}
-    wish = Wish(name, workers, min_ready, auto_pause_hours)
+    wish = Wish(name, workers, min_ready, auto_pause_hours, pause_after=pause_after)
     async with paused_after(name, is_wanted=pause_after), held_up(wish, ready.__setitem__):
         tunnels = await asyncio.to_thread(open_tunnels, ready, [WAA_PORT, VIEWER_PORT])
         try:
@@ -128,12 +131,28 @@ async def held_up(wish: Wish, hear: Hear) -> AsyncIterator[Held]:
     async with AsyncExitStack() as stack:
         is_there = bool(status["workers"])
         if is_there:
-            held = await stack.enter_async_context(lease(wish.pool, holder))
+            held = await stack.enter_async_context(_leased(wish, holder))
         with causing(str(runtime.flow_run.flow_name)), heard_when_ready(hear):
             await _bring_up(wish, is_absent=status["state"] == PoolState.ABSENT)
         if not is_there:  # a lease is kept in the tags of VMs
-            held = await stack.enter_async_context(lease(wish.pool, holder))
+            held = await stack.enter_async_context(_leased(wish, holder))
         yield held
+
+
+@asynccontextmanager
+async def _leased(wish: Wish, holder: str) -> AsyncIterator[Held]:
+    """Hold the lease; what comes after it may be killed, so the pool is due before that."""
+    async with lease(wish.pool, holder) as held:
+        try:
+            yield held
+        except (LockedError, UsageError):
+            raise
+        except BaseException:
+            if wish.pause_after:
+                await made_due(wish.pool)
+            raise
+        if wish.pause_after:
+            await made_due(wish.pool)
 
 
 async def _bring_up(wish: Wish, *, is_absent: bool) -> None:
@@ -169,13 +188,20 @@ async def paused_after(pool: str, *, is_wanted: bool) -> AsyncIterator[None]:
         raise
     except BaseException:
         if is_wanted:
-            await _uncut(_pause_at_the_end(pool))
+            await _uncut(pool, _pause_at_the_end(pool))
         raise
     if is_wanted:
-        await _uncut(_pause(pool))
+        await _uncut(pool, _pause(pool))
 
 
 async def _pause(pool: str) -> None:
+    try:
+        await check_not_taken(pool)
+    except LockedError as error:
+        get_run_logger().warning("Pool %s is left as it is: %s", pool, error)
+        return
+    except VmPoolError as error:
+        get_run_logger().warning("Nobody knows whether pool %s is ours: %s", pool, error)
     with causing(str(runtime.flow_run.flow_name)):
         await pool_pause(pool)
 
@@ -192,15 +218,26 @@ async def _pause_at_the_end(pool: str) -> None:
         )
 
 
-async def _uncut(work: Awaitable[None]) -> None:
-    """Do it to its end, also when we are cancelled meanwhile."""
-    doing = asyncio.ensure_future(work)
+async def _uncut(pool: str, pause: Coroutine[Any, Any, None]) -> None:
+    """Pause to the end, also when we are cancelled meanwhile.
+
+    SIGTERM, with which Prefect cancels, is worse: the event loop ends, and cancels every task that
+    there is, the pause's too. Then it is begun anew, and handed over.
+    """
+    doing = asyncio.ensure_future(pause)
+    cancelled = await _waited_for(doing)
+    if doing.cancelled() or not isinstance(doing.exception(), Exception | None):
+        cancelled = await _waited_for(asyncio.ensure_future(_pause_at_the_end(pool))) or cancelled
+    doing.result()
+    if cancelled:
+        raise cancelled
+
+
+async def _waited_for(doing: asyncio.Future[None]) -> asyncio.CancelledError | None:
     cancelled: asyncio.CancelledError | None = None
     while not doing.done():
         try:
             await asyncio.wait([doing])
         except asyncio.CancelledError as error:
             cancelled = error
-    doing.result()
-    if cancelled:
-        raise cancelled
+    return cancelled

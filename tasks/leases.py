@@ -28,7 +28,8 @@ from vmpool.settings import check_pool_name, load_settings
 LONGEST_HOLDER = 100
 """Characters of a holder's name that are kept."""
 ID_LENGTH = 8
-"""Characters of a run's id in its holder's name: evaluations of one pool bear the same name."""
+"""Characters of a run's id in its holder's name: evaluations of one pool bear the same name. The
+last ones: an id that begins with its time (UUID 7) begins like all others of that minute."""
 SOONER = 5
 """A heartbeat that failed is tried again so many times sooner."""
 FEWEST_WALL_SECONDS = 0.2
@@ -61,12 +62,12 @@ def holder_of(name: str, run_id: UUID | str) -> str:
         name: the run's name.
         run_id: its id.
     """
-    return f"{name[: LONGEST_HOLDER - ID_LENGTH - 1]} {str(run_id)[:ID_LENGTH]}"
+    return f"{name[: LONGEST_HOLDER - ID_LENGTH - 1]} {str(run_id)[-ID_LENGTH:]}"
 
 
 def is_held_by(lease: Lease, run_id: UUID | str) -> bool:
     """Whether a lease was signed by a flow run, whatever that was called then."""
-    return lease.holder.endswith(f" {str(run_id)[:ID_LENGTH]}")
+    return lease.holder.endswith(f" {str(run_id)[-ID_LENGTH:]}")
 
 
 @asynccontextmanager

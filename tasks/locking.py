@@ -88,6 +88,12 @@ async def held_pools() -> dict[str, FlowRun]:
     return {pool: run for pool, run in found.items() if run}
 
 
+async def has_last_held(pool: str, run_id: UUID) -> bool:
+    """Whether a flow run was the last to hold the pool, living or dead."""
+    by: Any = await Variable.aget(lock_name(pool))
+    return bool(by) and by["run"] == str(run_id)
+
+
 async def holder(pool: str) -> FlowRun | None:
     """The flow run that holds the pool; None if it is not known, or no longer lives."""
     by: Any = await Variable.aget(lock_name(pool))

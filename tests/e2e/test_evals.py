@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 from command_line import OA_VM
+from raw_azure import RawAzure
 from running_stack import Up, kill_flow_process, until
+
+from local_azure import control
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -81,4 +84,21 @@ def test_an_evaluation_that_is_cut_off_gives_back_its_lease_and_its_pool_is_paus
     assert status(up, pool)["lease"] is None
     by_id = {"flow_runs": {"id": {"any_": [run]}}}
     until(lambda: up.ask("/flow_runs/filter", by_id)[0]["state_type"] == state, 60, state)
+    assert up.oa_vm("pool-cleanup", "-y", "--pool", pool).code == 0
+
+
+def test_an_evaluation_that_is_cancelled_while_it_pauses_its_pool_has_it_paused_all_the_same(
+    up: Up,
+) -> None:
+    """Its lease is given back by then; SIGTERM ends the pause, too."""
+    pool, azure = "late", control.status(up.oa_vm.state_dir / "azure")
+    assert azure
+    assert up.oa_vm("pool-create", "--pool", pool).code == 0
+    frozen = {"kind": "windows-frozen"}  # its power off takes half a minute
+    RawAzure(azure).fault(kind="guest", vm=f"{pool}-00", fault=frozen)
+    run = up.run("pool-eval", {"pool": pool, "command": "true", "where": "worker"})
+    powers_off = {"task_runs": {"name": {"any_": [f"{pool}-00: power-off-windows"]}}}
+    until(lambda: up.ask("/task_runs/filter", powers_off), 120, "the pause")
+    cancel(up, run)
+    until(lambda: status(up, pool)["state"] == "paused", 90, "the pause by another run")
     assert up.oa_vm("pool-cleanup", "-y", "--pool", pool).code == 0

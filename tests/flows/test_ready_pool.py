@@ -9,18 +9,21 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect import Flow, flow, get_client
-from prefect.states import Crashed
+from prefect import Flow, flow, get_client, task
+from prefect.states import Crashed, Running
+from prefect.variables import Variable
 from world import World
 
 from flows.auto_pause import auto_pause
 from flows.pool_create import pool_create
-from flows.ready_pool import ReadyWorker, ready_pool
+from flows.ready_pool import ReadyWorker, paused_after, ready_pool
 from tasks.credentials import connected
 from tasks.handover import pause_abandoned
 from tasks.leases import holder_of
-from vmpool.arm.leasing import take
-from vmpool.errors import LockedError
+from vmpool import tags
+from vmpool.arm.leasing import release, take
+from vmpool.errors import CloudUnreachableError, LockedError, VmPoolError
+from vmpool.naming import lock_name
 
 HOURS = 48
 PAGE = Path(__file__).parents[2] / "docs" / "evals.md"
@@ -31,6 +34,11 @@ def patient(world: World) -> None:
     """12 hours of lease are 10 seconds here, and 15 minutes a fifth of one."""
     world.variables["WAA_LEASE_MAX_HOURS"] = str(HOURS)
     world.variables["WAA_LEASE_MINUTES"] = "120"
+
+
+@task
+async def look_on() -> None:
+    """What a flow calls."""
 
 
 def is_leased(world: World, index: int = 0) -> bool:
@@ -117,6 +125,61 @@ async def test_two_runs_of_one_flow_do_not_share_a_pool(world: World) -> None:
     assert world.power(0) == "deallocated"
 
 
+async def test_a_pool_that_somebody_else_has_taken_meanwhile_is_left_to_them(world: World) -> None:
+    """Heartbeats had failed for longer than the lease reached."""
+    before: list[str] = []
+
+    @flow
+    async def mine(pool: str) -> None:
+        async with ready_pool(pool, auto_pause_hours=HOURS):
+            cloud, found = await connected(), await asyncio.to_thread(world.tags, 0)
+            before.append(found[tags.AUTO_PAUSE_AT])
+            await asyncio.to_thread(release, cloud, pool, found[tags.LEASE_HOLDER])
+            await asyncio.to_thread(take, cloud, pool, "somebody else")
+
+    run = await world.run(mine)
+    assert run.state.is_completed()
+    assert world.tags(0)[tags.LEASE_HOLDER] == "somebody else"
+    assert [world.tags(0)[tags.AUTO_PAUSE_AT]] == before
+    assert world.power(0) == "running"
+
+
+async def test_a_run_that_fails_before_it_holds_the_pool_leaves_it_to_who_does(
+    world: World,
+) -> None:
+    await world.run(pool_create, auto_pause_hours=HOURS)
+    before = world.tags(0)[tags.AUTO_PAUSE_AT]
+
+    @flow
+    async def mine(pool: str) -> None:
+        cloud = await connected()
+        await asyncio.to_thread(take, cloud, pool, "somebody else")
+        async with paused_after(pool, is_wanted=True):
+            raise CloudUnreachableError("the first question failed")
+
+    assert isinstance((await world.run(mine)).error, CloudUnreachableError)
+    assert world.tags(0)[tags.AUTO_PAUSE_AT] == before
+    assert world.power(0) == "running"
+
+
+async def test_a_pool_whose_pause_at_the_end_fails_is_due_and_auto_pause_has_it(
+    world: World,
+) -> None:
+    no: dict[str, Any] = {"status": 403, "code": "AuthorizationFailed"}
+
+    @flow
+    async def mine(pool: str) -> None:
+        async with ready_pool(pool, auto_pause_hours=HOURS):
+            path = f"{world.worker(0)}/deallocate"
+            await asyncio.to_thread(world.fault, kind="error", method="POST", path=path, **no)
+
+    assert isinstance((await world.run(mine)).error, VmPoolError)
+    assert world.power(0) == "running"
+    world.raw.clear_faults()
+    await world.run(auto_pause)
+    assert world.power(0) == "deallocated"
+
+
 async def test_what_a_dead_run_holds_is_let_go_and_due_at_once(world: World) -> None:
     await world.run(pool_create, auto_pause_hours=HOURS)
 
@@ -133,6 +196,31 @@ async def test_what_a_dead_run_holds_is_let_go_and_due_at_once(world: World) -> 
     assert not is_leased(world)
     await world.run(auto_pause)
     assert world.power(0) == "deallocated"
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_a_pool_that_a_dead_run_was_creating_is_due_unless_somebody_held_it_since(
+    world: World, *, is_last: bool
+) -> None:
+    """While it is created it has no lease."""
+    created = await world.run(pool_create, auto_pause_hours=HOURS)
+
+    @flow
+    async def dying(pool: str) -> None:
+        async with get_client() as client:
+            others = await client.create_flow_run(dying, parameters={"pool": pool})
+            call = await client.create_task_run(look_on, others.id, "0", state=Running())
+            cut_off = await client.create_flow_run(
+                pool_create, parameters={"pool": pool}, parent_task_run_id=call.id, state=Running()
+            )
+        last = cut_off.id if is_last else created.id
+        await Variable.aset(lock_name(pool), {"run": str(last)}, overwrite=True)
+        await pause_abandoned(dying, others, Crashed())
+
+    await world.run(dying)
+    await Variable.aunset(lock_name(world.pool))
+    await world.run(auto_pause)
+    assert world.power(0) == ("deallocated" if is_last else "running")
 
 
 async def test_what_somebody_else_holds_is_left_alone_by_a_dead_run(world: World) -> None:

@@ -32,6 +32,7 @@ from vmpool.guest.lines import Lines, plain
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Source
 from vmpool.guest.tunnel import Tunnel
+from vmpool.masking import without
 from vmpool.model import Phase
 from vmpool.timing import Span
 
@@ -163,7 +164,8 @@ async def run_unit(worker: str, unit: str) -> None:
         nonlocal said
         said += 1
         if said <= MOST_LOGGED_LINES:
-            log.info("%s: %s", worker, plain(line), extra={"is_output": True})
+            shown = without(plain(line), evaluation.job.secrets.values())
+            log.info("%s: %s", worker, shown, extra={"is_output": True})
         elif said == MOST_LOGGED_LINES + 1:
             log.warning("%s: more output of %s is in %s only", worker, unit, whole)
 

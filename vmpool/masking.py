@@ -1,12 +1,13 @@
 """Pure: what a program printed, fit for a page: no colours of a terminal, nothing secret.
 
 Whatever looks like a secret goes, with the rest of its line: a mask too many costs a word, one too
-few an account. Nothing is known here of which secrets there are.
+few an account. `without` alone knows which secrets there are.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 MASK: Final = "***"
@@ -27,6 +28,8 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 )  # fmt: skip
 """Private keys; `NAME=VALUE` and `name: value`; options; bearer tokens; logins and signatures in
 addresses; tokens by their beginnings; long runs of mixed letters and digits, which no digest is."""
+SHORTEST = 4
+"""Characters of a known secret that is looked for."""
 LONGEST = 500
 """Characters of a line."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -48,4 +51,17 @@ def masked(text: str) -> str:
     """The same without what looks like a secret."""
     for pattern, instead in RULES:
         text = pattern.sub(instead, text)
+    return text
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The same without secrets that are known; very short ones would hide half of every word.
+
+    Args:
+        text: any.
+        secrets: their values.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST:
+            text = text.replace(secret, MASK)
     return text

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmpool.masking import LONGEST, MASK, masked, plain
+from vmpool.masking import LONGEST, MASK, masked, plain, without
 
 NAMES = ["KEY", "API_KEY", "hf_token", "clientSecret", "PASSWORD", "DB_PASS", "Authorization"]
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6)
@@ -72,3 +72,7 @@ def test_a_long_line_ends_at_a_word(words: list[str]) -> None:
     shown = plain(" ".join(words))
     assert len(shown) <= LONGEST + len(" ...")
     assert set(shown.removesuffix(" ...").split()) <= set(words)
+
+
+def test_known_secrets_are_hidden_longest_first_and_tiny_ones_left() -> None:
+    assert without("key=none-at-all, none, 1", ["none", "none-at-all", "1"]) == "key=***, ***, 1"

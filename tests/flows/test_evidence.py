@@ -72,8 +72,9 @@ async def test_a_failed_phase_leaves_log_and_screen_of_its_moment(
     trouble: tuple[World, Run],
 ) -> None:
     world, run = trouble
-    (found,) = await artifacts(f"{world.worker(FROZEN)}-evidence", run)
-    assert found.description.startswith(f"{world.worker(FROZEN)}: wait-for-waa failed after ")
+    all_found = await artifacts(f"{world.worker(FROZEN)}-evidence", run)
+    # Of runs before on the same server there may be a p95 that it went over on its way.
+    (found,) = [item for item in all_found if "wait-for-waa failed after " in item.description]
     assert found.data.startswith(f"# {found.description}")
     assert "Windows started successfully" in found.data
     assert f"oa-vm pool-logs {FROZEN} --pool {world.pool}" in found.data

@@ -10,6 +10,7 @@ limit's name: it alone writes there, and the signature tells as well whether it 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -57,6 +58,7 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
     lock = concurrency(
         name, timeout_seconds=timeout_seconds, lease_duration=LEASE_SECONDS, strict=True
     )
+    cancellations = _cancellations()
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(lock)
@@ -67,6 +69,13 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
             ) from error
         await _sign(name)
         yield
+    if _cancellations() > cancellations:  # Prefect swallows one that comes while it gives back
+        raise asyncio.CancelledError
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 async def _sign(name: str) -> None:

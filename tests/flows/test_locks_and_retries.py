@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client
 from prefect.concurrency.asyncio import concurrency
 from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL
@@ -17,7 +17,7 @@ from world import World, task_runs
 from flows.pool_create import pool_create
 from flows.pool_extend import pool_extend
 from flows.pool_pause import pool_pause
-from tasks.locking import held_pools
+from tasks.locking import held_pools, pool_lock
 from vmpool import naming, tags
 from vmpool.arm import pipeline
 from vmpool.errors import LockedError
@@ -145,3 +145,27 @@ async def test_a_holder_that_is_no_run_is_not_guessed(world: World) -> None:
         run = await world.run(pool_create)
     assert isinstance(run.error, LockedError)
     assert "held by another operation" in str(run.error)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 2, 3, 4, 6, 8, 12, 16, 24])
+async def test_a_cancellation_is_not_lost_while_the_lock_is_given_back(
+    world: World, milliseconds: int
+) -> None:
+    held, over, went_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @flow
+    async def holding(pool: str) -> None:
+        async with pool_lock(pool, 5):
+            held.set()
+            await over.wait()
+        await asyncio.sleep(0.05)
+        went_on.set()
+
+    running = asyncio.create_task(world.run(holding))
+    await held.wait()
+    over.set()
+    await asyncio.sleep(milliseconds / 1000)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert not went_on.is_set()

@@ -143,16 +143,15 @@ async def held_up(wish: Wish, hear: Hear) -> AsyncIterator[Held]:
 async def _leased(wish: Wish, holder: str) -> AsyncIterator[Held]:
     """Hold the lease; what comes after it may be killed, so the pool is due before that."""
     async with lease(wish.pool, holder) as held:
+        is_due = wish.pause_after
         try:
             yield held
         except (LockedError, UsageError):
+            is_due = False
             raise
-        except BaseException:
-            if wish.pause_after:
+        finally:
+            if is_due:
                 await made_due(wish.pool)
-            raise
-        if wish.pause_after:
-            await made_due(wish.pool)
 
 
 async def _bring_up(wish: Wish, *, is_absent: bool) -> None:

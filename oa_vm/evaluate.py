@@ -158,8 +158,7 @@ def _print(summary: dict[str, Any], *, as_json: bool) -> None:
         print_json(summary)
         return
     numeric = ("done", "failed", "score", "busy", "USD")
-    out.print(headline(summary["pool"], summary), style="bold", soft_wrap=True, markup=False)
-    out.print(table("", rows(summary), numeric=numeric))
+    out.print(table(headline(summary["pool"], summary), rows(summary), numeric=numeric))
     said = problems(summary)
     for line in said[:MOST_PROBLEMS]:
         err.print(line, soft_wrap=True, markup=False)

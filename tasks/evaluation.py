@@ -28,11 +28,11 @@ from vmpool.evals import Board, Unit
 from vmpool.guest import windows
 from vmpool.guest.connection import Address
 from vmpool.guest.evals import Site
-from vmpool.guest.lines import Lines, plain
+from vmpool.guest.lines import Lines
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Source
 from vmpool.guest.tunnel import Tunnel
-from vmpool.masking import without
+from vmpool.masking import uncoloured, without
 from vmpool.model import Phase
 from vmpool.timing import Span
 
@@ -164,7 +164,7 @@ async def run_unit(worker: str, unit: str) -> None:
         nonlocal said
         said += 1
         if said <= MOST_LOGGED_LINES:
-            shown = without(plain(line), evaluation.job.secrets.values())
+            shown = without(uncoloured(line), evaluation.job.secrets.values())
             log.info("%s: %s", worker, shown, extra={"is_output": True})
         elif said == MOST_LOGGED_LINES + 1:
             log.warning("%s: more output of %s is in %s only", worker, unit, whole)

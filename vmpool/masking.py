@@ -32,14 +32,25 @@ SHORTEST = 4
 """Characters of a known secret that is looked for."""
 LONGEST = 500
 """Characters of a line."""
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-"""Colours, and other control characters than tab and line feed."""
+ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])")
+"""Control sequences (ECMA-48): colours, the cursor, titles of windows."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""Control characters other than tab and line feed."""
+
+
+def uncoloured(line: str) -> str:
+    """A line without the colours that it has for a terminal."""
+    return ESCAPES.sub("", line)
 
 
 def plain(text: str) -> str:
     """A terminal's output as text; of a line that was written over, its last state."""
     lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(_cut(ESCAPES.sub("", line.rstrip("\r").rpartition("\r")[2])) for line in lines)
+    return "\n".join(_cut(_last_state(line)) for line in lines)
+
+
+def _last_state(line: str) -> str:
+    return CONTROLS.sub("", uncoloured(line.rstrip("\r").rpartition("\r")[2]))
 
 
 def _cut(line: str) -> str:

@@ -208,6 +208,12 @@ def page(call: Call, items: list[tuple[str, Any]]) -> Reply:
     return Reply(200, body)
 
 
+def list_of(call: Call, kind: str, show: Callable[[Resource], Any]) -> Reply:
+    """One page of the resources of a type, in the path's group or in the whole subscription."""
+    group = call.group.name if "group" in call.params else None
+    return page_of(call, call.cloud.store.find_all(kind, group), show)
+
+
 def page_of(call: Call, found: Sequence[Resource], show: Callable[[Resource], Any]) -> Reply:
     """One page of a list of resources.
 

@@ -16,9 +16,9 @@ from local_azure.providers.common import (
     check_same_location,
     check_tags,
     keep,
+    list_of,
     new_resource,
     operation_reply,
-    page_of,
     touch,
 )
 from local_azure.providers.settling import ends, settles
@@ -89,9 +89,7 @@ def get_disk(call: Call) -> Reply:
 @routes.on("GET", IN_GROUP, SUBSCRIPTION + "/providers/Microsoft.Compute/disks")
 def list_disks(call: Call) -> Reply:
     """The disks of a group or of the subscription."""
-    group = call.group.name if "group" in call.params else None
-    disks = call.cloud.store.find_all(DISK, group)
-    return page_of(call, disks, partial(show_disk, call.cloud))
+    return list_of(call, DISK, partial(show_disk, call.cloud))
 
 
 @routes.on("DELETE", ONE)

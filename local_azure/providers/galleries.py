@@ -17,7 +17,7 @@ from local_azure.providers.common import (
     check_same_location,
     check_tags,
     keep,
-    page_of,
+    list_of,
     touch,
 )
 from local_azure.providers.gallery_common import (
@@ -54,8 +54,7 @@ Fill = Callable[[Call, Resource], None]
 @routes.on("GET", GALLERIES, SUBSCRIPTION + "/providers/Microsoft.Compute/galleries")
 def list_galleries(call: Call) -> Reply:
     """The galleries of a group or of the subscription."""
-    group = call.group.name if "group" in call.params else None
-    return page_of(call, call.cloud.store.find_all(GALLERY, group), attrgetter("body"))
+    return list_of(call, GALLERY, attrgetter("body"))
 
 
 @routes.on("GET", ONE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from local_azure.providers.common import IMAGE, page_of
+from local_azure.providers.common import IMAGE, list_of
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -24,8 +24,7 @@ def get_image(call: Call) -> Reply:
 @routes.on("GET", IN_GROUP, SUBSCRIPTION + "/providers/Microsoft.Compute/images")
 def list_images(call: Call) -> Reply:
     """The images of a group or of the subscription."""
-    group = call.group.name if "group" in call.params else None
-    return page_of(call, call.cloud.store.find_all(IMAGE, group), show_image)
+    return list_of(call, IMAGE, show_image)
 
 
 def describe(image: Resource, vm: Resource, disk: Resource, given: dict[str, Any]) -> None:

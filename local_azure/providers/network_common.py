@@ -15,9 +15,9 @@ from local_azure.providers.common import (
     check_same_location,
     check_tags,
     keep,
+    list_of,
     new_resource,
     operation_reply,
-    page_of,
     touch,
 )
 from local_azure.providers.settling import ends, settles
@@ -77,8 +77,7 @@ def serve(kind: str, fill: Fill, show: Show, refuse_delete: Refuse) -> Routes:
 
     @routes.on("GET", in_group, f"{SUBSCRIPTION}/providers/{kind}")
     def list_them(call: Call) -> Reply:
-        group = call.group.name if "group" in call.params else None
-        return page_of(call, call.cloud.store.find_all(kind, group), partial(show, call.cloud))
+        return list_of(call, kind, partial(show, call.cloud))
 
     @routes.on("DELETE", one)
     def delete(call: Call) -> Reply:

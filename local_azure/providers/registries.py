@@ -8,7 +8,7 @@ from typing import Any
 from local_azure import errors
 from local_azure.operations import CANCELED, FAILED, Operation
 from local_azure.pace import poll_headers
-from local_azure.providers.common import REGISTRY, failed_reply, is_running, page_of
+from local_azure.providers.common import REGISTRY, failed_reply, is_running, list_of
 from local_azure.route import GROUP, SUBSCRIPTION, Routes
 from local_azure.state import Resource
 from local_azure.wire import Call, Reply
@@ -34,8 +34,7 @@ def get_registry(call: Call) -> Reply:
 @routes.on("GET", IN_GROUP, f"{SUBSCRIPTION}{ACR}/registries")
 def list_registries(call: Call) -> Reply:
     """The registries of a group or of the subscription."""
-    group = call.group.name if "group" in call.params else None
-    return page_of(call, call.cloud.store.find_all(REGISTRY, group), show_registry)
+    return list_of(call, REGISTRY, show_registry)
 
 
 @routes.on("POST", f"{SUBSCRIPTION}{ACR}/checkNameAvailability")

@@ -22,8 +22,8 @@ from local_azure.providers.common import (
     check_same_location,
     check_tags,
     keep,
+    list_of,
     new_resource,
-    page_of,
     touch,
 )
 from local_azure.providers.time_zones import find_zone, next_time
@@ -85,8 +85,7 @@ def get_schedule(call: Call) -> Reply:
 @routes.on("GET", IN_GROUP, SUBSCRIPTION + "/providers/" + SCHEDULE)
 def list_schedules(call: Call) -> Reply:
     """The schedules of a group or of the subscription."""
-    group = call.group.name if "group" in call.params else None
-    return page_of(call, call.cloud.store.find_all(SCHEDULE, group), show_schedule)
+    return list_of(call, SCHEDULE, show_schedule)
 
 
 @routes.on("DELETE", ONE)

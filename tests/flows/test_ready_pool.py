@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from prefect import Flow, flow, get_client, task
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed, Running
 from prefect.variables import Variable
 from world import World
@@ -180,19 +182,28 @@ async def test_a_pool_whose_pause_at_the_end_fails_is_due_and_auto_pause_has_it(
     assert world.power(0) == "deallocated"
 
 
-async def test_what_a_dead_run_holds_is_let_go_and_due_at_once(world: World) -> None:
-    await world.run(pool_create, auto_pause_hours=HOURS)
+def dying_with_the_lease(sign: Callable[[FlowRun], str]) -> Flow[..., Any]:
+    """A flow after which the hook is called for another run of it, and the pool is held.
+
+    Args:
+        sign: who holds it, given that run.
+    """
 
     @flow
     async def dying(pool: str) -> None:
         async with get_client() as client:
             others = await client.create_flow_run(dying, parameters={"pool": pool})
         cloud = await connected()
-        signed = holder_of("as its flow names it", others.id)  # the hook is told an older name
-        await asyncio.to_thread(take, cloud, pool, signed)
+        await asyncio.to_thread(take, cloud, pool, sign(others))
         await pause_abandoned(dying, others, Crashed())
 
-    await world.run(dying)
+    return dying
+
+
+async def test_what_a_dead_run_holds_is_let_go_and_due_at_once(world: World) -> None:
+    await world.run(pool_create, auto_pause_hours=HOURS)
+    # The hook is told an older name than the one that the run signed with.
+    await world.run(dying_with_the_lease(lambda run: holder_of("as its flow names it", run.id)))
     assert not is_leased(world)
     await world.run(auto_pause)
     assert world.power(0) == "deallocated"
@@ -225,16 +236,7 @@ async def test_a_pool_that_a_dead_run_was_creating_is_due_unless_somebody_held_i
 
 async def test_what_somebody_else_holds_is_left_alone_by_a_dead_run(world: World) -> None:
     await world.run(pool_create, auto_pause_hours=HOURS)
-
-    @flow
-    async def dying(pool: str) -> None:
-        async with get_client() as client:
-            others = await client.create_flow_run(dying, parameters={"pool": pool})
-        cloud = await connected()
-        await asyncio.to_thread(take, cloud, pool, "somebody else")
-        await pause_abandoned(dying, others, Crashed())
-
-    await world.run(dying)
+    await world.run(dying_with_the_lease(lambda _: "somebody else"))
     assert is_leased(world)
     await world.run(auto_pause)
     assert world.power(0) == "running"

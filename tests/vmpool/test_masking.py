@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmpool.masking import LONGEST, MASK, masked, plain, without
+from vmpool.masking import LONGEST, MASK, masked, plain, uncoloured, without
 
 NAMES = ["KEY", "API_KEY", "hf_token", "clientSecret", "PASSWORD", "DB_PASS", "Authorization"]
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6)
@@ -76,3 +76,17 @@ def test_a_long_line_ends_at_a_word(words: list[str]) -> None:
 
 def test_known_secrets_are_hidden_longest_first_and_tiny_ones_left() -> None:
     assert without("key=none-at-all, none, 1", ["none", "none-at-all", "1"]) == "key=***, ***, 1"
+
+
+@pytest.mark.parametrize(
+    "coloured",
+    [
+        "\x1b[1;33m[12:00 \x1b[31mINFO\x1b[0m] said",
+        "\x1b]0;a title\x07[12:00 INFO] said",
+        "\x1b]0;a title\x1b\\[12:00 INFO] said",
+        "\x1b[2K\x1b[1G[12:00 INFO] said",
+        "[12:00 INFO] said",
+    ],
+)
+def test_what_is_for_a_terminal_only_is_taken_away(coloured: str) -> None:
+    assert uncoloured(coloured) == "[12:00 INFO] said"

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable
 
 from vmpool.guest.stream import Source
 
-ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])")
-"""Control sequences (ECMA-48): colours, the cursor, titles of windows."""
 HearLine = Callable[[Source, str], None]
-
-
-def plain(line: str) -> str:
-    """A line without the colours that it has for a terminal."""
-    return ESCAPE.sub("", line)
 
 
 class Lines:

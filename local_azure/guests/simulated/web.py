@@ -6,6 +6,7 @@ Two services: WAA's own server (5000) and dockur's viewer page (8006). GET only.
 from __future__ import annotations
 
 import json
+from functools import cache
 
 from local_azure.guests.simulated import pictures
 
@@ -49,10 +50,15 @@ def content(port: int, method: str, target: str) -> tuple[int, str, bytes]:
     if port == WAA_PORT and path == "/probe":
         return 200, "application/json", f"{json.dumps(PROBE)}\n".encode()
     if port == WAA_PORT and path == "/screenshot":
-        return 200, "image/png", pictures.desktop(is_frozen=False).png()
+        return 200, "image/png", _desktop()
     if port == VIEWER_PORT and path in ("/", "/index.html"):
         return 200, "text/html", PAGE
     return 404, "text/plain", b"not found\n"
+
+
+@cache
+def _desktop() -> bytes:
+    return pictures.desktop(is_frozen=False).png()
 
 
 def _answer(status: int, kind: str, body: bytes, *, is_kept: bool) -> bytes:

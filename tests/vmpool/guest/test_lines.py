@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmpool.guest.lines import Lines, plain
+from vmpool.guest.lines import Lines
 from vmpool.guest.stream import Source
 
 
@@ -24,17 +23,3 @@ def test_a_line_is_the_same_however_it_is_cut(line: str, data: st.DataObject) ->
     whole = f"{line}\nnext".encode()
     at = data.draw(st.integers(0, len(whole)))
     assert heard([whole[:at], whole[at:]]) == [line, "next"]
-
-
-@pytest.mark.parametrize(
-    "coloured",
-    [
-        "\x1b[1;33m[12:00 \x1b[31mINFO\x1b[0m] said",
-        "\x1b]0;a title\x07[12:00 INFO] said",
-        "\x1b]0;a title\x1b\\[12:00 INFO] said",
-        "\x1b[2K\x1b[1G[12:00 INFO] said",
-        "[12:00 INFO] said",
-    ],
-)
-def test_what_is_for_a_terminal_only_is_taken_away(coloured: str) -> None:
-    assert plain(coloured) == "[12:00 INFO] said"

@@ -23,9 +23,10 @@ from tasks.leases import Held, holder_of, lease
 from tasks.operation import tag_run
 from tasks.readiness import Hear, heard_when_ready
 from tasks.survey import ask_status
+from tasks.uncut import call_uncut, ended
 from vmpool.errors import LockedError, NotFoundError, UsageError, VmPoolError
 from vmpool.guest.connection import Address
-from vmpool.guest.tunnels import open_tunnels
+from vmpool.guest.tunnels import Tunnels
 from vmpool.guest.windows import VIEWER_PORT, WAA_PORT
 from vmpool.imaging import AUTO
 from vmpool.model import PoolState
@@ -100,8 +101,9 @@ async def ready_pool(
     ready: dict[str, Address] = {}
     wish = Wish(name, workers, min_ready, auto_pause_hours, pause_after=pause_after)
     async with paused_after(name, is_wanted=pause_after), held_up(wish, ready.__setitem__):
-        tunnels = await asyncio.to_thread(open_tunnels, ready, [WAA_PORT, VIEWER_PORT])
+        tunnels = Tunnels()
         try:
+            await call_uncut(tunnels.open, ready, [WAA_PORT, VIEWER_PORT])
             for worker, error in tunnels.failures.items():
                 get_run_logger().error("%s can't be reached: %s", worker, error)
             yield [
@@ -110,7 +112,7 @@ async def ready_pool(
                 for worker, local in sorted(tunnels.local.items())
             ]  # fmt: skip
         finally:
-            await asyncio.to_thread(tunnels.close)
+            await call_uncut(tunnels.close)
 
 
 @asynccontextmanager
@@ -224,19 +226,9 @@ async def _uncut(pool: str, pause: Coroutine[Any, Any, None]) -> None:
     there is, the pause's too. Then it is begun anew, and handed over.
     """
     doing = asyncio.ensure_future(pause)
-    cancelled = await _waited_for(doing)
+    cancelled = await ended(doing)
     if doing.cancelled() or not isinstance(doing.exception(), Exception | None):
-        cancelled = await _waited_for(asyncio.ensure_future(_pause_at_the_end(pool))) or cancelled
+        cancelled = await ended(asyncio.ensure_future(_pause_at_the_end(pool))) or cancelled
     doing.result()
     if cancelled:
         raise cancelled
-
-
-async def _waited_for(doing: asyncio.Future[None]) -> asyncio.CancelledError | None:
-    cancelled: asyncio.CancelledError | None = None
-    while not doing.done():
-        try:
-            await asyncio.wait([doing])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled

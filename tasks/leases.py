@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from anyio import to_thread
 from prefect.logging import get_run_logger
 
 from tasks.credentials import connected
+from tasks.uncut import call_uncut, ended
 from vmpool.arm.clients import Cloud
 from vmpool.arm.leasing import release, take
 from vmpool.errors import LockedError, NotFoundError, VmPoolError
@@ -86,14 +86,27 @@ async def lease(pool: str | None, holder: str) -> AsyncIterator[Held]:
     settings = load_settings()
     name, who = check_pool_name(pool or settings.pool), holder[:LONGEST_HOLDER]
     cloud = await connected(settings)
-    held = Held(name, who, await to_thread.run_sync(take, cloud, name, who))
+    held = Held(name, who, await _taken(cloud, name, who))
     beating = asyncio.ensure_future(_beat(cloud, held, get_run_logger()))
     try:
         yield held
     finally:
         beating.cancel()
-        await asyncio.wait([beating])
-        await asyncio.shield(_give_back(cloud, held, get_run_logger()))
+        cancelled = await ended(beating)  # a heartbeat on its way would take it once more
+        await _give_back(cloud, name, who)
+        if cancelled:
+            raise cancelled
+
+
+async def _taken(cloud: Cloud, pool: str, holder: str) -> Lease:
+    """Take the lease; cut off or failed half way, give back what has been written of it."""
+    try:
+        return await call_uncut(take, cloud, pool, holder)
+    except (LockedError, NotFoundError):  # it is another's, or nobody's
+        raise
+    except BaseException:
+        await _give_back(cloud, pool, holder)
+        raise
 
 
 async def _beat(cloud: Cloud, held: Held, log: Log) -> None:
@@ -104,7 +117,7 @@ async def _beat(cloud: Cloud, held: Held, log: Log) -> None:
         await asyncio.sleep(max(cloud.clock.wall_seconds(pause), FEWEST_WALL_SECONDS))
         pause = usual
         try:
-            held.lease = await to_thread.run_sync(take, cloud, held.pool, held.holder, held.lease)
+            held.lease = await call_uncut(take, cloud, held.pool, held.holder, held.lease)
         except (LockedError, NotFoundError) as error:
             log.error("The lease of pool %s is lost: %s", held.pool, error)  # noqa: TRY400 # known
             held.is_lost.set()
@@ -116,8 +129,8 @@ async def _beat(cloud: Cloud, held: Held, log: Log) -> None:
             held.is_lost.set()
 
 
-async def _give_back(cloud: Cloud, held: Held, log: Log) -> None:
+async def _give_back(cloud: Cloud, pool: str, holder: str) -> None:
     try:
-        await to_thread.run_sync(release, cloud, held.pool, held.holder)
+        await call_uncut(release, cloud, pool, holder)
     except VmPoolError as error:
-        log.warning("The lease of pool %s runs out by itself: %s", held.pool, error)
+        get_run_logger().warning("The lease of pool %s runs out by itself: %s", pool, error)

@@ -8,9 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from anyio import to_thread
-
 from tasks.stations import Job, why
+from tasks.uncut import call_uncut_in
 from vmpool.errors import GuestCommandError, GuestUnreachableError, PermanentError
 from vmpool.evals import Unit, waa_list
 from vmpool.guest import evals, windows
@@ -65,12 +64,9 @@ class There:
             evals.run, self.site, job.command.argv(turn), turn.environment, hear,
             limit_seconds=job.command.limit_seconds, secrets=job.secrets, end=end,
         )  # fmt: skip
-        working = asyncio.ensure_future(to_thread.run_sync(run, limiter=job.limiter))
         try:
-            return await asyncio.shield(working)
+            return await call_uncut_in(job.threads, run, stop=end.set)
         except asyncio.CancelledError:
-            end.set()
-            await asyncio.wait([working])
             await self._save(unit, folder)
             raise
 

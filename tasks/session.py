@@ -7,7 +7,6 @@ caches); clients, keys and shells are found here, through a context variable.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from anyio import CapacityLimiter, to_thread
 from tasks.looks import Looks
 from tasks.shared import Shared
 from tasks.turns import Turns
+from tasks.uncut import call_uncut_in
 from vmpool.arm.clients import Cloud
 from vmpool.arm.machines import list_workers, observe
 from vmpool.clock import CloudClock
@@ -142,18 +142,9 @@ class Session:
         """Run a blocking call that has Azure change something; it is never left alone half way.
 
         Cancelled, we wait for Azure's answer first: a create or start whose request is still on
-        its way when somebody looks what there is to take back would bill unseen. No task waits for
-        the thread: SIGTERM has the event loop cancel every task that there is.
+        its way when somebody looks what there is to take back would bill unseen.
         """
-        bound = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
-        work = asyncio.wrap_future(self._changing.submit(bound))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            await asyncio.wait([work])
-            with suppress(BaseException):  # nobody is left to be told
-                work.result()
-            raise
+        return await call_uncut_in(self._changing, partial(function, *args, **kwargs))
 
     async def insist(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking call that belongs to no phase; transient errors are tried again."""

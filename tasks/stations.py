@@ -7,6 +7,7 @@ asked. A worker whose Windows has died would else fail every unit that it takes,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -68,6 +69,7 @@ class Job:
         workers: how many the pool has.
         shards: how many there are, 0 for listed tasks.
         secrets: values of the command's secrets.
+        threads: for the commands.
     """
 
     command: Command
@@ -77,7 +79,8 @@ class Job:
     workers: int
     shards: int
     secrets: Mapping[str, str] = field(repr=False)
-    limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS))
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_THREADS))
+    _limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS))
 
     @property
     def limit(self) -> float:
@@ -86,7 +89,7 @@ class Job:
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a blocking call in a thread; cancelled, its result is forgotten."""
-        return await to_thread.run_sync(function, limiter=self.limiter, abandon_on_cancel=True)
+        return await to_thread.run_sync(function, limiter=self._limiter, abandon_on_cancel=True)
 
     def turn(self, unit: Unit, worker: str, results: str, tasks_file: str) -> Turn:
         """What the placeholders stand for."""

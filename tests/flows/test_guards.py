@@ -203,6 +203,36 @@ async def test_a_lease_is_given_back_also_by_an_eval_that_fails(timed: World) ->
     assert tags.LEASE_HOLDER not in timed.tags(0)
 
 
+async def test_nothing_is_left_of_a_lease_at_whatever_moment_its_eval_is_cancelled(
+    ready: World,
+) -> None:
+    """Also while it is being taken: Azure writes what is on its way, whoever still waits for it."""
+    begun = asyncio.Event()
+
+    async def work(_: Held) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    async def cancelled_after(seconds: float) -> None:
+        begun.clear()
+        running = asyncio.ensure_future(evaluate(ready.pool, "run a", work))
+        await ready.until(lambda: begun.is_set() or is_listed(), "its first request")
+        await asyncio.sleep(seconds)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    def is_listed() -> bool:
+        return any(request["method"] == "GET" for request in ready.requests())
+
+    with ready.environment():
+        for hundredths in range(12):
+            ready.forget_requests()
+            await cancelled_after(hundredths / 100)
+            written = [tags.LEASE_HOLDER in ready.tags(index) for index in range(2)]
+            assert written == [False, False], f"after {hundredths} hundredths of a second"
+
+
 async def test_a_heartbeat_that_fails_for_a_while_ends_no_work(timed: World) -> None:
     await create(timed)
 

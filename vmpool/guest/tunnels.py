@@ -48,6 +48,29 @@ class Tunnels:
             for worker, tunnel in self.opened.items()
         }
 
+    def open(
+        self, addresses: Mapping[str, Address], ports: Sequence[int], listener: Listener = _nobody
+    ) -> None:
+        """Open one tunnel for each worker; a worker that can't be reached holds no other one up.
+
+        Args:
+            addresses: where each worker's sshd is, by worker name.
+            ports: remote ports, the same on each worker, such as WAA's 5000 and the desktop's 8006.
+            listener: told when a connection is lost and when it is back.
+        """
+
+        def open_one(worker: str) -> None:
+            try:
+                tunnel = Tunnel(addresses[worker], *ports, listener=partial(listener, worker))
+            except VmPoolError as error:
+                self.failures[worker] = error
+            else:
+                self.opened[worker] = tunnel
+
+        if addresses:
+            with ThreadPoolExecutor(min(len(addresses), MOST_AT_ONCE)) as threads:
+                list(threads.map(open_one, addresses))
+
     def close(self) -> None:
         """Close all; returns when no thread of them is left."""
         if self.opened:
@@ -64,27 +87,10 @@ class Tunnels:
 def open_tunnels(
     addresses: Mapping[str, Address], ports: Sequence[int], listener: Listener = _nobody
 ) -> Tunnels:
-    """Open one tunnel for each worker; a worker that can't be reached holds no other one up.
-
-    Args:
-        addresses: where each worker's sshd is, by worker name.
-        ports: remote ports, the same on each worker, such as WAA's 5000 and the desktop's 8006.
-        listener: told when a connection is lost and when it is back.
-    """
+    """Open one tunnel for each worker, see `Tunnels.open`; if that fails none is left open."""
     made = Tunnels()
-
-    def open_one(worker: str) -> None:
-        try:
-            tunnel = Tunnel(addresses[worker], *ports, listener=partial(listener, worker))
-        except VmPoolError as error:
-            made.failures[worker] = error
-        else:
-            made.opened[worker] = tunnel
-
     try:
-        if addresses:
-            with ThreadPoolExecutor(min(len(addresses), MOST_AT_ONCE)) as threads:
-                list(threads.map(open_one, addresses))
+        made.open(addresses, ports, listener)
     except BaseException:
         made.close()
         raise

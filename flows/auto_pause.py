@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from flows.pool_pause import pool_pause
 from tasks.budgeting import pools_over_budget
 from tasks.guarding import look_after_pools
+from tasks.locking import held_pools
 from vmpool.errors import LockedError, VmPoolError
 
 
@@ -31,12 +32,13 @@ async def auto_pause() -> list[str]:
     due = await look_after_pools()
     over = await pools_over_budget()
     due = sorted({*due, *over})
+    free = await _free(due)
     ended = await asyncio.gather(
-        *(pool_pause(pool, only_if_due=True, is_over_budget=pool in over) for pool in due),
+        *(pool_pause(pool, only_if_due=True, is_over_budget=pool in over) for pool in free),
         return_exceptions=True,
     )
     failures = []
-    for pool, end in zip(due, ended, strict=True):
+    for pool, end in zip(free, ended, strict=True):
         if isinstance(end, LockedError):
             get_run_logger().warning("%s; the next run sees to it", end)
         elif isinstance(end, BaseException):
@@ -44,3 +46,14 @@ async def auto_pause() -> list[str]:
     if failures:
         raise VmPoolError(f"{len(failures)} of {len(due)} not paused: {'; '.join(failures)}")
     return due
+
+
+async def _free(pools: list[str]) -> list[str]:
+    """Those that no living run works on: a pause that is going on is no failure of another."""
+    held = await held_pools() if pools else {}
+    for pool in pools:
+        if pool in held:
+            get_run_logger().info(
+                "Run '%s' works on pool %s; the next run sees to it", held[pool].name, pool
+            )
+    return [pool for pool in pools if pool not in held]

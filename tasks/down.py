@@ -26,7 +26,8 @@ async def bring_down(action: Action) -> Outcome:
     try:
         action = await _until_still_down(action)
         if action.verb is not Verb.NOTHING:
-            await marks.note(worker, Intent.PAUSE)
+            # Due from now on: should we be killed, auto-pause ends what we have begun.
+            await marks.note(worker, Intent.PAUSE, auto_pause_hours=0)
         if action.verb is Verb.PAUSE:
             await power_off(worker)
         if action.verb in (Verb.PAUSE, Verb.DEALLOCATE):

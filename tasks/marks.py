@@ -52,11 +52,15 @@ async def mark(
 
 
 async def note(
-    worker: str, intent: Intent | None = None, *, windows: WindowsState | None = None
+    worker: str,
+    intent: Intent | None = None,
+    *,
+    windows: WindowsState | None = None,
+    auto_pause_hours: float | None = None,
 ) -> None:
     """Like `mark`, for what is good to know: a tag that can't be written holds nothing up."""
     try:
-        await mark(worker, intent, windows=windows)
+        await mark(worker, intent, windows=windows, auto_pause_hours=auto_pause_hours)
     except VmPoolError as error:
         get_run_logger().warning("%s: its tags could not be written: %s", worker, error)
 

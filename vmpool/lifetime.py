@@ -28,9 +28,12 @@ def wished(observed: Observed) -> datetime | None:
     """The deadline that somebody asked for: the latest of the workers', None if there is none.
 
     The latest, because extending writes worker by worker: a half-written extension must not
-    pause the pool that somebody just asked to keep.
+    pause the pool that somebody just asked to keep. While workers are billed, theirs only: one
+    that stayed deallocated when the others were resumed may bear a later one from before.
     """
-    moments = [w.tags.auto_pause_at for w in observed.workers if w.tags and w.tags.auto_pause_at]
+    costing = [worker for worker in observed.workers if is_costing(worker)]
+    asked = [w.tags for w in costing or observed.workers if w.tags]
+    moments = [asked_for.auto_pause_at for asked_for in asked if asked_for.auto_pause_at]
     return max(moments, default=None)
 
 

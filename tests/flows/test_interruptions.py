@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from world import World
 
+from flows.auto_pause import auto_pause
 from flows.pool_create import pool_create
 from flows.pool_pause import pool_pause
 from local_azure import control
+from tasks import session
 from vmpool import tags
 from vmpool.errors import CloudUnreachableError
 
@@ -71,6 +75,33 @@ async def test_a_create_that_is_cancelled_before_any_vm_is_completed_by_the_next
     assert run.status["state"] == "ready"
     mine = {name for name in world.parts() if name.startswith(world.worker(0))}
     assert mine == {world.worker(0), *(f"{world.worker(0)}-{part}" for part in ("ip", "nic", "os"))}
+
+
+async def test_a_pause_that_is_cut_off_is_ended_by_the_next_auto_pause(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if a worker that it had nothing to do on bears a deadline that is far away."""
+    monkeypatch.setattr(session, "SHORTEST_LIMIT_WALL_SECONDS", 60.0)
+    await world.run(pool_create, workers=2, auto_pause_hours=48)
+    world.do(1, "deallocate")
+    world.retag(1, waa_windows="off")
+    world.hurt(0, "windows-frozen")
+    pausing = asyncio.create_task(world.run(pool_pause))
+    await world.until(lambda: world.tags(0)[tags.INTENT] == "pause")
+    with world.environment():
+        assert await auto_pause() == [world.pool]
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[f"pool-pause {world.pool}"]))
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=named)
+    assert [run.state_name for run in runs] == ["Running"], "left to the pause that is going on"
+    pausing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pausing
+    assert world.power(0) == "running"
+    world.hurt(0, "windows-frozen", off=True)
+    with world.environment():
+        await auto_pause()
+    assert world.power(0) == "deallocated"
 
 
 async def test_a_request_on_its_way_when_its_worker_is_given_up_leaves_no_vm(

@@ -63,6 +63,13 @@ def test_a_lease_only_ever_puts_a_pause_off_and_never_beyond_its_end(
     assert moment == max(NOW + due, min(held.until, held.ends))
 
 
+def test_the_deadline_is_that_of_the_workers_that_are_billed() -> None:
+    """One that could not be resumed with the others bears a later one from before."""
+    resumed, left = worker(timedelta(hours=1)), worker(timedelta(hours=9), PowerState.DEALLOCATED)
+    assert lifetime.wished(pool(resumed, left)) == NOW + timedelta(hours=1)
+    assert lifetime.wished(pool(left)) == NOW + timedelta(hours=9)
+
+
 @given(MINUTES, LEASES, MINUTES)
 def test_a_pool_is_due_exactly_when_neither_deadline_nor_lease_reaches_farther(
     due: timedelta, held: Lease, after: timedelta

@@ -72,13 +72,13 @@ def run() -> None:
     try:
         app()
     except ServerLostError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
         end_at_once(FAILED)
     except VmPoolError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
         sys.exit(exit_code(error))
     except (LocalAzureError, OSError) as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)), soft_wrap=True)
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
         sys.exit(UNKNOWN if isinstance(error, LocalAzureError) else FAILED)
     except KeyboardInterrupt:
         err.print("oa-vm: interrupted; what runs keeps its auto-pause")

@@ -99,7 +99,7 @@ def pool_eval(  # one option each
         _print_plan(settings, workers, image, auto_pause_hours, as_json=as_json)
         if not as_json:
             parts = f"{len(names)} tasks, each by itself" if names else _cut(shards)
-            out.print(f"then {parts}, {where.value}: {line}", soft_wrap=True, markup=False)
+            out.print(f"then {parts}, {where.value}: {line}", markup=False)
         return
     parameters: dict[str, Any] = {
         "command": line,
@@ -161,7 +161,7 @@ def _print(summary: dict[str, Any], *, as_json: bool) -> None:
     out.print(table(headline(summary["pool"], summary), rows(summary), numeric=numeric))
     said = problems(summary)
     for line in said[:MOST_PROBLEMS]:
-        err.print(line, soft_wrap=True, markup=False)
+        err.print(line, markup=False)
     if len(said) > MOST_PROBLEMS:
         err.print(f"and {len(said) - MOST_PROBLEMS} more, see summary.json")
-    out.print(f"Results are in {summary['folder']}", soft_wrap=True, markup=False)
+    out.print(f"Results are in {summary['folder']}", markup=False)

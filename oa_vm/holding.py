@@ -126,7 +126,7 @@ def _tell(worker: str, state: TunnelState, reason: str) -> None:
 
 def _warn(words: str) -> None:
     with suppress(OSError):  # the terminal was closed
-        err.print(words, soft_wrap=True, markup=False)
+        err.print(words, markup=False)
 
 
 def _is_answered(url: str) -> bool:

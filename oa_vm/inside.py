@@ -101,7 +101,7 @@ def pool_exec(
 
     found = reach(load_settings(pool=pool), worker or [])
     for why in found.left_out.values():
-        err.print(why, soft_wrap=True, markup=False)
+        err.print(why, markup=False)
     argv = [*DOCKER, "exec", CONTAINER, *command] if container else command
     outcomes = run_everywhere(found.addresses, argv, shown=not as_json)
     if as_json:

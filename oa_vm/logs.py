@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
+
+from oa_vm.output import Paper
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 OURS = ("flows", "tasks")
@@ -21,7 +22,7 @@ STYLES = {logging.WARNING: "yellow", logging.ERROR: "red"}
 class _Teller(logging.Handler):
     """Prints what our own files log."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Paper) -> None:
         super().__init__(logging.INFO)
         self._console = console
 
@@ -29,7 +30,7 @@ class _Teller(logging.Handler):
         """Print a record of ours; Prefect's come from other folders."""
         if Path(record.pathname).parent.name in OURS and not _is_shown_elsewhere(record):
             style = STYLES.get(record.levelno, "")
-            self._console.print(Text(record.getMessage(), style), soft_wrap=True)
+            self._console.print(Text(record.getMessage(), style))
 
 
 def _is_shown_elsewhere(record: logging.LogRecord) -> bool:
@@ -41,7 +42,7 @@ def _is_shown_elsewhere(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def told(console: Console) -> Iterator[None]:
+def told(console: Paper) -> Iterator[None]:
     """Print what flows and tasks log while the block runs.
 
     Args:

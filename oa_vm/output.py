@@ -16,13 +16,36 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from oa_vm.wrapping import wrapped
 from vmpool.errors import CloudUnreachableError, CredentialsError, UsageError, VmPoolError
 
 FAILED, USAGE, UNKNOWN = 1, 2, 3
 """Exit codes: failed, wrong input, Azure could not be asked."""
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class Paper(Console):
+    """Breaks lines of words between words on a terminal; elsewhere a line stays one, for grep."""
+
+    def print(self, *objects: Any, markup: bool | None = True, **options: Any) -> None:
+        """Print words or what Rich draws.
+
+        Args:
+            objects: one `str` or `Text`, or anything that Rich can draw.
+            markup: whether a `str` may have `[bold]` and the like in it.
+            options: of `Console.print`.
+        """
+        if len(objects) != 1 or not isinstance(objects[0], str | Text):
+            super().print(*objects, **options)
+            return
+        words = objects[0]
+        if isinstance(words, str):
+            words = Text.from_markup(words, emoji=False) if markup else Text(words)
+        shown = wrapped(words, self.width) if self.is_terminal else words
+        super().print(shown, soft_wrap=True, **options)
+
+
+out = Paper(highlight=False)
+err = Paper(stderr=True, highlight=False)
 
 STATE_STYLES = {
     "ready": "green",
@@ -78,7 +101,7 @@ def has_reader(of: TextIO) -> bool:
 def say(words: str) -> None:
     """A line on stdout; the terminal may have been closed under us."""
     with suppress(OSError):
-        out.print(words, soft_wrap=True)
+        out.print(words)
 
 
 def ask_to_delete(command: str, question: str) -> None:

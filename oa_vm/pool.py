@@ -62,7 +62,7 @@ def pool_create(
 
         kept = kept_as_they_are(observed, size or (), region or (), image if image != AUTO else "")
         if kept:
-            err.print(f"[yellow]warning:[/] {kept}", soft_wrap=True)
+            err.print(f"[yellow]warning:[/] {kept}")
         spec, actions = with_image(settings, spec, image), plan_create(spec, observed)
         places = new_places(settings, spec, actions)
         old = [worker for worker in observed.workers if worker.name not in places]

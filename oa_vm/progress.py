@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from oa_vm.output import Paper
 from vmpool.forecast import LAST_PHASES, Forecast, Live
 from vmpool.model import Phase
 from vmpool.progress import EXPECTED_PHASES, percent
@@ -125,7 +125,7 @@ def _label(span: Span) -> str:
     return span.label if len(span.label) <= LONGEST_LABEL else f"...{span.label[-LONGEST_LABEL:]}"
 
 
-def _plain(console: Console) -> Listener:
+def _plain(console: Paper) -> Listener:
     def tell(span: Span) -> None:
         if span.phase is Phase.EVAL_UNIT:  # the evaluation says it in its log
             return
@@ -137,13 +137,13 @@ def _plain(console: Console) -> Listener:
         else:
             note = f" ({span.detail})" if span.detail else ""
             line = f"{span.worker}: {span.phase} done in {minutes(span.seconds)}{note}"
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(line))
 
     return tell
 
 
 @contextmanager
-def shown(flow: str, console: Console, forecast: Forecast, speed: float) -> Iterator[Listener]:
+def shown(flow: str, console: Paper, forecast: Forecast, speed: float) -> Iterator[Listener]:
     """Show progress while the block runs; yields the listener to feed.
 
     Args:

@@ -43,8 +43,8 @@ def print_resources(found: Mapping[str, Any]) -> None:
     """
     for lot in found["lots"]:
         out.print(table(f"{_title(lot)}", _rows(lot), numeric=NUMERIC))
-        out.print(f"{_summary(lot['total'])}{_deleted(lot)}\n", soft_wrap=True)
-    out.print(_all(found), soft_wrap=True)
+        out.print(f"{_summary(lot['total'])}{_deleted(lot)}\n")
+    out.print(_all(found))
     if found["lots"]:
         out.print(EXPLAINED)
 

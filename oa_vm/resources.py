@@ -41,4 +41,4 @@ def resources(
         print_json(found)
         return
     print_resources(found)
-    out.print(f"written to {output}", soft_wrap=True)
+    out.print(f"written to {output}")

@@ -75,7 +75,6 @@ def _called(
         err.print(
             "Interrupted. Whatever still runs keeps its auto-pause: "
             f"oa-vm pool-status --pool {pool}",
-            soft_wrap=True,
         )
         raise KeyboardInterrupt from error
     except (PrefectException, httpx.HTTPError) as error:

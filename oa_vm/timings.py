@@ -49,14 +49,14 @@ def timings(
         print_json(history.document())
     elif not history.runs:
         whose = f" of pool {pool}" if pool else ""
-        err.print(f"No timings{whose} yet: {NONE_YET}.", soft_wrap=True)
+        err.print(f"No timings{whose} yet: {NONE_YET}.")
     elif compare:
         print_comparison(history)
     else:
         print_history(history)
     if html and history.runs:
         html.write_text(page(history, datetime.now(UTC)), encoding="utf-8")
-        err.print(f"Wrote {html}", soft_wrap=True)
+        err.print(f"Wrote {html}")
 
 
 def _read(settings: Settings, runs: int, pool: str | None) -> History:
@@ -104,7 +104,7 @@ def print_comparison(history: History) -> None:
     """Phases as rows, the ways to ready as columns: which ran, and their medians."""
     ways = [str(way) for way in Scenario if str(way) in history.scenarios]
     if not ways:
-        err.print("No pool has become ready yet: there is nothing to compare.", soft_wrap=True)
+        err.print("No pool has become ready yet: there is nothing to compare.")
         return
     figures = {way: history.of(way) for way in ways}
     rows = [

@@ -149,7 +149,7 @@ class _Up:
         while not self._end.wait(WATCH_WALL_SECONDS):
             ended = self._what_ended()
             if ended:
-                err.print(f"[red]{ended}[/]", soft_wrap=True)
+                err.print(f"[red]{ended}[/]")
                 return FAILED
         say("\nStopping ...")
         return 0

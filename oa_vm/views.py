@@ -74,7 +74,7 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
     for line in _money(status):
         out.print(line)
     for warning in status["warnings"]:
-        err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
+        err.print(f"[yellow]warning:[/] {warning}")
 
 
 def _money(status: dict[str, Any]) -> list[str]:

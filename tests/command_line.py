@@ -66,6 +66,10 @@ class CommandLine:
         return Answer(done.returncode, done.stdout, done.stderr)
 
 
+AT_A_TERMINAL = {"TTY_COMPATIBLE": "1"}
+"""Variables with which a command takes its outputs for a terminal, of 80 columns in `InProcess`."""
+
+
 class InProcess(CommandLine):
     """The same within the test's own process: no interpreter starts, nothing is imported twice.
 

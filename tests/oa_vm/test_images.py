@@ -6,7 +6,7 @@ import json
 
 import pytest
 from arm_pools import IMAGE_NAME, connected, finish, generalized_vm, golden_image
-from command_line import CommandLine
+from command_line import AT_A_TERMINAL, CommandLine, InProcess
 
 from local_azure import control
 from vmpool.arm import images, tagging
@@ -30,7 +30,7 @@ def with_images(oa_vm: CommandLine) -> CommandLine:
 
 
 def test_images_of_both_kinds_fit_a_terminal(with_images: CommandLine) -> None:
-    lines = with_images("image-list").out.splitlines()
+    lines = InProcess(with_images.state_dir, **AT_A_TERMINAL)("image-list").out.splitlines()
     assert max(len(line) for line in lines) <= 80
     rows = [line.split()[:2] for line in lines if line.startswith(f"{IMAGE_NAME} ")]
     assert rows == [[IMAGE_NAME, "candidate"]] * 2 + [[IMAGE_NAME, "128"]] * 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_line import CommandLine, InProcess
+from command_line import AT_A_TERMINAL, CommandLine, InProcess
 
 USAGE, FAILED, UNKNOWN = 2, 1, 3
 
@@ -80,7 +80,7 @@ def test_down_with_nothing_running_is_fine(lone_oa_vm: CommandLine) -> None:
 
 def test_a_dry_run_shows_what_the_budget_would_say(oa_vm: CommandLine) -> None:
     poor = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="0.5")
-    rich = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="50")
+    rich = InProcess(oa_vm.state_dir, WAA_BUDGET_USD_PER_DAY="50", **AT_A_TERMINAL)
     refused = poor("pool-create", "--dry-run", "--json")
     found = json.loads(refused.out)["budgets"]
     assert [(item["period"], item["budget_usd"], item["is_beyond"]) for item in found] == [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import OA_VM, CommandLine, InProcess
+from command_line import AT_A_TERMINAL, OA_VM, CommandLine, InProcess
 from raw_azure import RawAzure
 
 from local_azure import control
@@ -94,7 +94,7 @@ def test_the_hook_gives_no_all_clear_when_a_setting_is_wrong(lone_oa_vm: Command
 
 
 def test_resources_are_shown_and_written(forgotten: CommandLine) -> None:
-    answer = forgotten("resources")
+    answer = InProcess(forgotten.state_dir, **AT_A_TERMINAL)("resources")
     written = (forgotten.state_dir / "RESOURCES.md").read_text()
     assert answer.code == 0
     assert max(len(line) for line in answer.out.splitlines()) <= 80

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 from rich.text import Text
 
 from oa_vm.output import Paper
 from vmpool.forecast import LAST_PHASES, Forecast, Live
 from vmpool.model import Phase
 from vmpool.progress import EXPECTED_PHASES, percent
-from vmpool.timing import INTERRUPTED, Listener, Span, minutes
+from vmpool.timing import INTERRUPTED, Listener, Span, minutes, short_worker
 
 POOL_PHASES = frozenset(
     {Phase.FIND_CAPACITY, Phase.DELETE_NETWORK, Phase.PROMOTE_IMAGE, Phase.DELETE_IMAGE}
@@ -23,6 +23,7 @@ POOL_PHASES = frozenset(
 """Phases of the pool as a whole: its bar has one step."""
 LONGEST_LABEL = 24
 """Letters that fit beside worker, bar and time in 80 columns."""
+BAR_COLUMNS, TIME_COLUMNS, GAPS = 10, 6, 3
 ENDING_STYLES = {"done": "green", "retrying": "yellow", "interrupted": "dim", "failed": "red"}
 """Only what failed for good is red: what is tried again or was called off is no trouble yet."""
 
@@ -69,6 +70,10 @@ class Board:
                     self._show(worker, row)
             self._show_whole()
 
+    def close(self) -> None:
+        """Nothing is expected any more."""
+        self._progress.update(self._whole, visible=False)
+
     def _now(self) -> datetime:
         passed = (time.monotonic() - self._heard_at) * self._speed
         return self._heard + timedelta(seconds=passed)
@@ -86,7 +91,7 @@ class Board:
         if worker not in self._rows:
             total = 1 if span.phase in POOL_PHASES else EXPECTED_PHASES.get(self._flow, 1)
             self._rows[worker] = self._progress.add_task(
-                worker, total=total, phase="", elapsed_text=""
+                short_worker(worker), total=total, phase="", elapsed_text=""
             )
             self._began[worker] = span.started
         return self._rows[worker]
@@ -96,14 +101,24 @@ class Board:
         running = [span for span in spans if span.ended is None]
         way = self._forecast.scenario(spans)
         elapsed = minutes((now - self._began[worker]).total_seconds())
-        words = " + ".join(self._words(span, way, now) for span in running)
+        words = self._fitting([self._words(span, way, now) for span in running])
         self._progress.update(row, phase=words or _ended(spans[-1]), elapsed_text=elapsed)
 
-    def _words(self, span: Span, way: str, now: datetime) -> str:
-        """`wait-for-ssh 0:40/1:05`: the phase, how long it runs, and its median before."""
+    def _words(self, span: Span, way: str, now: datetime) -> tuple[str, str, str]:
+        """`wait-for-ssh`, ` 0:40`, `/1:05`: the phase, how long it runs, its median before."""
         expected = self._forecast.expected_seconds(way, span.phase)
         usual = "" if expected is None else f"/{minutes(expected)}"
-        return f"{_label(span)} {minutes((now - span.started).total_seconds())}{usual}"
+        return _label(span), f" {minutes((now - span.started).total_seconds())}", usual
+
+    def _fitting(self, running: Sequence[tuple[str, str, str]]) -> str:
+        """All that runs at once; figures are left out before a name would be cut."""
+        names = max((len(task.description) for task in self._progress.tasks), default=0)
+        room = self._progress.console.width - names - BAR_COLUMNS - TIME_COLUMNS - GAPS
+        for parts in (3, 2):
+            words = " + ".join("".join(it[:parts]) for it in running)
+            if len(words) <= room:
+                return words
+        return " + ".join(name for name, _, _ in running)
 
     def _show_whole(self) -> None:
         now = self._now()
@@ -112,7 +127,7 @@ class Board:
             self._progress.update(self._whole, visible=False)
         else:
             done = percent(self._flow, self._live, self._forecast, now)
-            words = f"about {minutes(left)} min left"
+            words = f"about {minutes(left)} min left" if left >= 1.0 else "almost done"
             self._progress.update(self._whole, completed=done, phase=words, visible=True)
 
 
@@ -142,6 +157,16 @@ def _plain(console: Paper) -> Listener:
     return tell
 
 
+def columns() -> Sequence[ProgressColumn]:
+    """Worker, bar, time, phase."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=BAR_COLUMNS),
+        TextColumn(f"{{task.fields[elapsed_text]:>{TIME_COLUMNS}}}", style="dim"),
+        TextColumn("{task.fields[phase]}"),
+    )
+
+
 @contextmanager
 def shown(flow: str, console: Paper, forecast: Forecast, speed: float) -> Iterator[Listener]:
     """Show progress while the block runs; yields the listener to feed.
@@ -155,13 +180,7 @@ def shown(flow: str, console: Paper, forecast: Forecast, speed: float) -> Iterat
     if not console.is_terminal:
         yield _plain(console)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=10),
-        TextColumn("{task.fields[elapsed_text]:>6}", style="dim"),
-        TextColumn("{task.fields[phase]}"),
-    )
-    with Progress(*columns, console=console, refresh_per_second=8) as progress:
+    with Progress(*columns(), console=console, refresh_per_second=8) as progress:
         board = Board(progress, flow, forecast, speed)
         stop = threading.Event()
         ticker = threading.Thread(target=_keep_ticking, args=(board, stop), daemon=True)
@@ -171,6 +190,7 @@ def shown(flow: str, console: Paper, forecast: Forecast, speed: float) -> Iterat
         finally:
             stop.set()
             ticker.join()
+            board.close()
 
 
 def _keep_ticking(board: Board, stop: threading.Event) -> None:

@@ -105,5 +105,5 @@ def _print_timings(name: str, pool: str, spans: list[Span], history: History) ->
     spans = [span for span in spans if span.phase is not Phase.EVAL_UNIT]
     if any(not span.error for span in spans):
         run = run_of(name, pool, spans)
-        shown_rows = rows(spans, history.over(run))
+        shown_rows = rows(spans, history.over(run), err.width)
         err.print(table(headline(name, run), shown_rows, numeric=("began", "took")))

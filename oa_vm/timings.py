@@ -1,4 +1,4 @@
-"""`oa-vm timings`: what earlier runs took, against the goals."""
+"""`oa-vm timings`: what earlier runs took, against the goals and a set-up by hand."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from oa_vm.recorded import recorded
 from vmpool.errors import UsageError
 from vmpool.history import Figures, History
 from vmpool.model import Phase
-from vmpool.scenario import Scenario, goal_minutes
+from vmpool.scenario import BY_HAND, GOAL, Aim, Scenario, aim_of
 from vmpool.settings import Settings, check_pool_name, load_settings
 from vmpool.timing import minutes
 from vmpool.timings_page import page
 
+AIMS = (BY_HAND, GOAL)
 DEFAULT_RUNS, MOST_RUNS = 50, 1000
 NONE_YET = "every pool-create, pool-resume, pool-pause or image-create leaves some"
 
@@ -69,14 +70,15 @@ def _read(settings: Settings, runs: int, pool: str | None) -> History:
 
 
 def print_history(history: History) -> None:
-    """Per scenario its phases, and the whole run against the goal."""
+    """Per scenario its phases, and the whole run against its goal or the figure by hand."""
     for way in history.scenarios:
         rows = [_row(phase.value, known) for phase, known in history.of(way).items()]
-        total, goal = history.totals.get(way), goal_minutes(way)
+        total, aim = history.totals.get(way), aim_of(way)
         if total:
-            rows.append({**_row("whole run", total), **_against(total, goal)})
-        cells = [{"goal": "", **row} if goal is None else row for row in rows]
-        out.print(table(way, [_ordered(row) for row in cells], numeric=("runs", "p50", "p95")))
+            rows.append(_row("whole run", total) | _against(total, aim))
+        word = aim.word if aim else ""
+        cells = [{**row, word: row.get(word, "")} for row in rows]
+        out.print(table(way, cells, numeric=("runs", "p50", "p95")))
         out.print()
 
 
@@ -89,15 +91,12 @@ def _row(name: str, known: Figures) -> dict[str, str]:
     }
 
 
-def _ordered(row: dict[str, str]) -> dict[str, str]:
-    return {key: row.get(key, "") for key in ("phase", "runs", "p50", "p95", "goal")}
-
-
-def _against(total: Figures, goal: float | None) -> dict[str, str]:
-    if goal is None:
+def _against(total: Figures, aim: Aim | None) -> dict[str, str]:
+    if aim is None:
         return {}
-    met = "[green]met[/]" if total.p50 <= goal * 60 else "[yellow]missed[/]"
-    return {"goal": f"{goal:g} min: {met}"}
+    good, bad = ("met", "missed") if aim.word == GOAL else ("faster", "slower")
+    said = f"[green]{good}[/]" if total.p50 <= aim.seconds else f"[yellow]{bad}[/]"
+    return {aim.word: f"{aim.minutes:g} min: {said}"}
 
 
 def print_comparison(history: History) -> None:
@@ -113,10 +112,16 @@ def print_comparison(history: History) -> None:
         if any(phase in known for known in figures.values())
     ]
     whole = {_head(way): _median(history.totals.get(way)) for way in ways}
-    goals = {_head(way): f"{goal_minutes(way):g}:00" for way in ways}
     counts = {_head(way): str(_runs(history, way)) for way in ways}
-    rows += [{"phase": "whole run"} | whole, {"phase": "goal"} | goals, {"phase": "runs"} | counts]
+    rows += [{"phase": "whole run"} | whole]
+    rows += [{"phase": word} | {_head(way): _aim(way, word) for way in ways} for word in AIMS]
+    rows += [{"phase": "runs"} | counts]
     out.print(table("Minutes on the way to ready, p50", rows, numeric=[_head(way) for way in ways]))
+
+
+def _aim(way: str, word: str) -> str:
+    aim = aim_of(way)
+    return minutes(aim.seconds) if aim and aim.word == word else "-"
 
 
 def _head(way: str) -> str:

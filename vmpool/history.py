@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from vmpool.model import Phase
-from vmpool.scenario import Scenario, goal_minutes, order, scenarios
+from vmpool.scenario import aim_of, goal_minutes, order, scenarios
 from vmpool.timing import Span, makespan_seconds, minutes, whole_rows
 
 FEWEST_RUNS = 5
@@ -66,13 +66,9 @@ def run_of(flow: str, pool: str, spans: Iterable[Span], at: datetime = START) ->
 
 
 def headline(flow: str, run: Run) -> str:
-    """One line: how long the run took beside the goal, or the seed's figure, of its scenario."""
-    took, way = f"{flow} took {minutes(run.seconds)} min", run.scenario
-    goal = goal_minutes(way)
-    if goal is None:
-        return took
-    word = "seed" if way in (Scenario.COLD, Scenario.REGISTRY) else "goal"
-    return f"{took} ({way}, {word}: {goal:g} min)"
+    """One line: how long the run took beside the goal, or the figure by hand, of its scenario."""
+    took, aim = f"{flow} took {minutes(run.seconds)} min", aim_of(run.scenario)
+    return f"{took} ({run.scenario}, {aim.word}: {aim.minutes:g} min)" if aim else took
 
 
 def stored(run: Run, over: frozenset[Span] = frozenset()) -> list[dict[str, Any]]:

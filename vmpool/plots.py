@@ -10,6 +10,7 @@ from html import escape
 
 from vmpool.history import Figures, Run
 from vmpool.model import Phase
+from vmpool.scenario import Aim
 from vmpool.timing import minutes
 
 WIDTH, LEFT, RIGHT = 860, 150, 120
@@ -23,25 +24,25 @@ STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 6000)
 """Minutes between two lines of an axis."""
 
 
-def phase_bars(phases: Mapping[Phase, Figures], total: Figures | None, goal: float | None) -> str:
-    """A bar of p50 per phase, a thin one on to p95, and the whole run with the goal below.
+def phase_bars(phases: Mapping[Phase, Figures], total: Figures | None, aim: Aim | None) -> str:
+    """A bar of p50 per phase, a thin one on to p95, and the whole run with its aim below.
 
     Args:
         phases: figures by phase, in their order.
         total: figures of the whole run, None if none ended well.
-        goal: minutes, None where there is none.
+        aim: None where there is none.
     """
     rows = [(phase.value, known, "bar") for phase, known in phases.items()]
     rows += [("whole run", total, "bar total")] if total else []
-    longest = max([known.p95 for _, known, _ in rows] + [(goal or 0.0) * 60, 1.0])
+    longest = max([known.p95 for _, known, _ in rows] + [aim.seconds if aim else 0.0, 1.0])
     height = TOP + ROW * len(rows) + 8
     body = _across(longest, height)
     for number, (name, known, kind) in enumerate(rows):
         body += _bar(TOP + ROW * number, name, known, kind, longest)
-    if goal:
-        x = _x(goal * 60, longest)
+    if aim:
+        x = _x(aim.seconds, longest)
         body.append(f'<line class="goal" x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height}"/>')
-        body.append(_text(x, 12, f"goal {goal:g}", "goal-text", "middle"))
+        body.append(_text(x, 12, f"{aim.word} {aim.minutes:g}", "goal-text", "middle"))
     return _svg(height, body)
 
 
@@ -61,23 +62,25 @@ def _bar(y: int, name: str, known: Figures, kind: str, longest: float) -> list[s
     ]
 
 
-def run_dots(runs: Sequence[Run], goal: float | None) -> str:
+def run_dots(runs: Sequence[Run], aim: Aim | None) -> str:
     """How long each run took, the oldest on the left; those in which something failed are hollow.
 
     Args:
         runs: at least one, the newest first.
-        goal: minutes, None where there is none.
+        aim: None where there is none.
     """
     ordered = list(reversed(runs))
-    top = max([run.seconds for run in ordered] + [(goal or 0.0) * 60, 1.0]) * 1.08
+    top = max([run.seconds for run in ordered] + [aim.seconds if aim else 0.0, 1.0]) * 1.08
     height = LINE_TOP + LINE_HEIGHT + 24
     body = _up(top)
-    if goal:
-        y = _y(goal * 60, top)
+    if aim:
+        y = _y(aim.seconds, top)
         body.append(
             f'<line class="goal" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>'
         )
-        body.append(_text(WIDTH - RIGHT + 6, y + 4, f"goal {goal:g} min", "goal-text", "start"))
+        body.append(
+            _text(WIDTH - RIGHT + 6, y + 4, f"{aim.word} {aim.minutes:g} min", "goal-text", "start")
+        )
     step = (WIDTH - LEFT - RIGHT) / len(ordered)
     places = [(LEFT + step * (i + 0.5), _y(run.seconds, top), run) for i, run in enumerate(ordered)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y, run in places if run.is_whole)

@@ -11,7 +11,7 @@ from typing import Any
 
 from vmpool.golden import Image
 from vmpool.moments import format_time
-from vmpool.timing import SEED_TOTAL_MINUTES
+from vmpool.timing import BY_HAND_TOTAL_MINUTES
 
 WARM_MINUTES = 5.0
 """From paused to ready: the goal of a resume."""
@@ -38,7 +38,7 @@ def break_even(cost: Json, workers: int, image: Image | None, at: datetime) -> J
     Returns:
         None if it is not known, or if nothing is saved by deleting.
     """
-    cold = float(SEED_TOTAL_MINUTES["pool-create"])
+    cold = float(BY_HAND_TOTAL_MINUTES)
     if image:
         cold = image.boot_seconds / 60 if image.boot_seconds else FROM_IMAGE_MINUTES
     minutes = max(cold - WARM_MINUTES, 0.0)

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     prices_url: str = Field(
         "", description="Retail price list to ask; by default Azure's, or the local Azure's own."
     )
-    admin_username: str = Field("azureuser", description="Login on the VMs; the seed's name.")
+    admin_username: str = Field("azureuser", description="Login on the VMs.")
     storage_path: str = Field(
         "/opt/waa/storage", description="Windows disk on the OS disk, outside every home."
     )

@@ -11,25 +11,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from textwrap import wrap
 
 from vmpool.clock import CloudClock
 from vmpool.model import Phase
 
-SEED_MINUTES: dict[Phase, str] = {
+ALL_DOCKER, ALL_WINDOWS = "5-10 Docker", "15-25 Windows"
+"""Of several phases together."""
+BY_HAND_MINUTES: dict[Phase, str] = {
     Phase.FIND_CAPACITY: "2-5",
     Phase.CREATE_VM: "5",
     Phase.WAIT_FOR_SSH: "1-2",
-    Phase.PREPARE_DOCKER: "5-10, all Docker",
-    Phase.PULL_IMAGE: "5-10, all Docker",
-    Phase.BUILD_IMAGE: "5-10, all Docker",
-    Phase.START_WAA: "15-25, all Windows",
-    Phase.WAIT_FOR_WAA: "15-25, all Windows",
+    Phase.PREPARE_DOCKER: ALL_DOCKER,
+    Phase.PULL_IMAGE: ALL_DOCKER,
+    Phase.BUILD_IMAGE: ALL_DOCKER,
+    Phase.START_WAA: ALL_WINDOWS,
+    Phase.WAIT_FOR_WAA: ALL_WINDOWS,
     Phase.OPEN_TUNNEL: "<1",
 }
-"""Minutes of each phase in the seed's table of a cold start."""
+"""Minutes of each phase when somebody sets up a VM of bare Ubuntu by hand."""
 
-SEED_TOTAL_MINUTES = {"pool-create": 42}
-"""The seed's figure for a whole run, by flow name: cold, bare Ubuntu."""
+BY_HAND_TOTAL_MINUTES = 42
+"""All of them: cold, bare Ubuntu."""
 
 INTERRUPTED = "interrupted"
 """Error of a phase that was cancelled: it did not fail by itself."""
@@ -37,8 +40,12 @@ OVER = "over p95"
 """Mark of a phase that took longer than 19 of 20 before it."""
 COLUMNS, GAP = 80, 2
 """Width of a terminal, and of the space between two columns of a table there."""
-FEWEST_COLUMNS = 12
-"""An outcome that is cut shorter says nothing."""
+FEWEST_COLUMNS = 10
+"""An outcome in a narrower column says nothing."""
+MOST_LINES = 3
+"""Of one outcome: a note fits, an error is cut."""
+LONGEST_WORKER = 18
+"""Letters of a worker's name that leave room for every phase in 80 columns."""
 
 
 @dataclass(frozen=True)
@@ -167,29 +174,37 @@ def longest_worker_seconds(spans: Sequence[Span]) -> float:
 
 
 def minutes(seconds: float) -> str:
-    """`1:05` for 65 seconds: minutes and seconds, as the seed speaks in minutes."""
+    """`1:05` for 65 seconds: minutes and seconds."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def rows(spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> list[dict[str, str]]:
-    """The table: a row per worker and phase, with the seed's figure beside ours.
+def short_worker(name: str) -> str:
+    """A worker's name without the middle of a long pool's: its number is what tells it apart."""
+    return name if len(name) <= LONGEST_WORKER else f"{name[: LONGEST_WORKER - 6]}...{name[-3:]}"
 
-    Outcomes are cut to what fits a terminal; all of them stands in the run's log.
+
+def rows(
+    spans: Sequence[Span], over: frozenset[Span] = frozenset(), columns: int = COLUMNS
+) -> list[dict[str, str]]:
+    """The table: a row per worker and phase, with what it takes by hand beside ours.
+
+    Outcomes have few lines, broken between words; all of them stands in the run's log.
 
     Args:
         spans: what ended.
         over: those that took longer than almost always before.
+        columns: of the terminal.
     """
-    whole = whole_rows(spans, over)
+    whole = [row | {"worker": short_worker(row["worker"])} for row in whole_rows(spans, over)]
     others = [key for key in whole[0] if key != "outcome"] if whole else []
     taken = sum(GAP + max(len(key), *(len(row[key]) for row in whole)) for key in others)
-    room = max(COLUMNS - taken, FEWEST_COLUMNS)
-    return [row | {"outcome": _cut(row["outcome"], room)} for row in whole]
+    room = max(columns - taken, FEWEST_COLUMNS)
+    return [row | {"outcome": _folded(row["outcome"], room)} for row in whole]
 
 
 def whole_rows(spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> list[dict[str, str]]:
-    """The same with outcomes uncut."""
+    """The same with names and outcomes uncut."""
     origin = min((span.started for span in spans), default=None)
     return [
         {
@@ -197,7 +212,7 @@ def whole_rows(spans: Sequence[Span], over: frozenset[Span] = frozenset()) -> li
             "phase": span.phase.value,
             "began": minutes((span.started - origin).total_seconds()) if origin else "",
             "took": minutes(span.seconds),
-            "seed (min)": SEED_MINUTES.get(span.phase, ""),
+            "by hand (min)": BY_HAND_MINUTES.get(span.phase, ""),
             "outcome": f"{OVER}; {_outcome(span)}" if span in over else _outcome(span),
         }
         for span in sorted(spans, key=lambda span: (span.worker, span.started))
@@ -210,6 +225,5 @@ def _outcome(span: Span) -> str:
     return span.error or span.detail or "done"
 
 
-def _cut(text: str, room: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= room else f"{line[: room - 3].rstrip()}..."
+def _folded(text: str, room: int) -> str:
+    return "\n".join(wrap(text, room, max_lines=MOST_LINES, placeholder="..."))

@@ -7,7 +7,7 @@ from html import escape
 
 from vmpool.history import History
 from vmpool.plots import phase_bars, run_dots
-from vmpool.scenario import goal_minutes
+from vmpool.scenario import BY_HAND, GOAL, aim_of
 from vmpool.timing import minutes
 
 STYLE = """
@@ -63,7 +63,7 @@ def page(history: History, made_at: datetime) -> str:
 <p>The last {len(history.runs)} runs, read on {made_at:%Y-%m-%d at %H:%M} UTC. Minutes on the
 cloud's clock; the bar is the median (p50), its whisker ends where 19 of 20 have ended (p95).</p>
 <section>
-<h2>Against the goals</h2>
+<h2>Against the goals, and a set-up by hand</h2>
 {_overview(history)}
 </section>
 {sections}
@@ -75,25 +75,27 @@ cloud's clock; the bar is the median (p50), its whisker ends where 19 of 20 have
 def _overview(history: History) -> str:
     rows = []
     for way in history.scenarios:
-        known, goal = history.totals.get(way), goal_minutes(way)
+        known, aim = history.totals.get(way), aim_of(way)
         if known is None:
             continue
-        late = ' class="late"' if goal is not None and known.p50 > goal * 60 else ""
+        late = ' class="late"' if aim and known.p50 > aim.seconds else ""
+        aims = (f"{aim.minutes:g}" if aim and aim.word == word else "" for word in (BY_HAND, GOAL))
         rows.append(
             f"<tr><td>{escape(way)}</td><td>{known.runs}</td><td{late}>{minutes(known.p50)}</td>"
-            f"<td>{minutes(known.p95)}</td><td>{'' if goal is None else f'{goal:g}'}</td></tr>"
+            f"<td>{minutes(known.p95)}</td>{''.join(f'<td>{figure}</td>' for figure in aims)}</tr>"
         )
-    head = "<tr><th>scenario</th><th>runs</th><th>p50</th><th>p95</th><th>goal (min)</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    names = ("scenario", "runs", "p50", "p95", f"{BY_HAND} (min)", f"{GOAL} (min)")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def _section(history: History, way: str) -> str:
-    goal, runs = goal_minutes(way), [run for run in history.runs if run.scenario == way]
-    whole = run_dots(runs, goal) if runs else ""
+    aim, runs = aim_of(way), [run for run in history.runs if run.scenario == way]
+    whole = run_dots(runs, aim) if runs else ""
     return f"""<section>
 <h2>{escape(way)}</h2>
 <h3>Phases: p50 and p95 in minutes</h3>
-{phase_bars(history.of(way), history.totals.get(way), goal)}
+{phase_bars(history.of(way), history.totals.get(way), aim)}
 <h3>Whole runs over time, in minutes</h3>
 {whole}
 </section>"""

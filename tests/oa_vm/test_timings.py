@@ -12,7 +12,7 @@ from command_line import CommandLine
 from rich.console import Console
 from rich.progress import Progress
 
-from oa_vm.progress import Board
+from oa_vm.progress import Board, columns
 from oa_vm.timings import print_comparison, print_history
 from vmpool.forecast import Forecast
 from vmpool.history import History
@@ -63,7 +63,8 @@ def test_six_ways_side_by_side_fit_a_terminal(capsys: pytest.CaptureFixture[str]
     cells = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
     assert cells["create-vm"] == ["66:40"] * 4 + ["-"] * 2
     assert cells["start-vm"] == ["-"] * 4 + ["33:20", "-"]
-    assert cells["goal"] == ["42:00", "37:00", "15:00", "10:00", "5:00", "2:00"]
+    assert cells["goal"] == ["-", "-", "15:00", "10:00", "5:00", "2:00"]
+    assert cells["by"] == ["hand", "42:00", "37:00", "-", "-", "-", "-"]
 
 
 def board(history: History) -> tuple[Board, Progress]:
@@ -83,6 +84,26 @@ def test_a_phase_that_runs_shows_its_time_beside_the_usual_one() -> None:
     assert worker.fields["phase"] == "start-vm 0:00/33:20"
     assert whole.visible
     assert whole.fields["phase"] == "about 127:20 min left"
+
+
+def drawn(progress: Progress) -> list[str]:
+    """What a terminal of 80 columns shows."""
+    console = Console(file=StringIO(), width=80)
+    console.print(progress.get_renderable())
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("worker", ["waa-pool-00", f"{'p' * 40}-00"])
+def test_no_phase_that_runs_is_cut_in_a_terminal_of_80_columns(worker: str) -> None:
+    history = History((lab.run(lab.COLD, 60.0),))
+    progress = Progress(*columns(), console=Console(file=StringIO(), width=80), auto_refresh=False)
+    shown = Board(progress, "pool-create", Forecast(history, "pool-create", "p1"), 1.0)
+    now = datetime.now(UTC)
+    for phase in (Phase.CREATE_VM, Phase.WAIT_FOR_SSH, Phase.POWER_OFF_WINDOWS):
+        shown.listen(Span(worker, phase, now - timedelta(minutes=123)))
+    said = " ".join(drawn(progress))
+    assert all(phase in said for phase in ("create-vm", "wait-for-ssh", "power-off-windows"))
+    assert "…" not in said
 
 
 def test_without_history_nothing_is_expected() -> None:

@@ -145,7 +145,7 @@ def test_the_document_has_figures_and_goals_of_every_way() -> None:
 @pytest.mark.parametrize(
     ("steps", "flow", "words"),
     [
-        (lab.COLD, "pool-create", "pool-create took 4:01 min (cold, seed: 42 min)"),
+        (lab.COLD, "pool-create", "pool-create took 4:01 min (cold, by hand: 42 min)"),
         (lab.HOT, "pool-resume", "pool-resume took 2:21 min (hot, goal: 2 min)"),
         (lab.READY, "pool-resume", "pool-resume took 2:21 min"),
         (lab.HOT, "pool-pause", "pool-pause took 2:21 min"),

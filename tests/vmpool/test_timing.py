@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -19,6 +20,7 @@ from vmpool.timing import (
     makespan_seconds,
     minutes,
     rows,
+    whole_rows,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -71,10 +73,11 @@ def test_a_phase_that_was_called_off_has_not_failed() -> None:
     assert recorder.spans[0].ending == "interrupted"
 
 
-@given(st.text(min_size=1), st.sampled_from(["p1-00", "a-pool-name-00"]))
+@given(st.text(min_size=1), st.sampled_from(["p1-00", "a-pool-name-00", f"{'p' * 40}-00"]))
 def test_the_table_fits_a_terminal_whatever_an_error_says(error: str, worker: str) -> None:
-    drawn = rows([span(worker, Phase.PREPARE_DOCKER, 0, 1, error), *SPANS])
-    widths = [max(len(key), *(len(row[key]) for row in drawn)) for key in drawn[0]]
+    drawn = rows([span(worker, Phase.POWER_OFF_WINDOWS, 0, 1, error), *SPANS])
+    cells = {key: [line for row in drawn for line in row[key].split("\n")] for key in drawn[0]}
+    widths = [max(map(len, [key, *cells[key]])) for key in cells]
     assert sum(widths) + GAP * (len(widths) - 1) <= COLUMNS
 
 
@@ -92,10 +95,34 @@ def test_makespan_is_from_the_first_start_to_the_last_end() -> None:
     assert longest_worker_seconds(SPANS) == 1500
 
 
-def test_the_table_shows_the_seeds_figure_beside_ours() -> None:
+def test_no_phase_and_no_note_is_cut_in_a_terminal_of_80_columns() -> None:
+    done = span("waa-pool-00", Phase.START_WAA, 0, 60)
+    said = replace(done, detail="container started")
+    (row,) = rows([said])
+    assert (row["phase"], row["outcome"]) == ("start-waa", "container started")
+
+
+def test_a_long_pools_name_leaves_room_for_phases_and_notes() -> None:
+    said = replace(span(f"{'p' * 40}-07", Phase.START_WAA, 0, 60), detail="container started")
+    (row,) = rows([said])
+    assert row["worker"] == "pppppppppppp...-07"
+    assert row["outcome"].replace("\n", " ") == "container started"
+
+
+def test_an_error_is_cut_between_words_after_three_lines() -> None:
+    (row,) = rows([span("p1-00", Phase.CREATE_VM, 0, 60, "word " * 60)])
+    lines = row["outcome"].split("\n")
+    assert len(lines) == 3
+    assert lines[-1].endswith(" word...")
+    assert (
+        "\n" not in whole_rows([span("p1-00", Phase.CREATE_VM, 0, 60, "word " * 60)])[0]["outcome"]
+    )
+
+
+def test_the_table_shows_what_it_takes_by_hand_beside_ours() -> None:
     assert rows(SPANS)[0] == {
         "worker": "p1-00", "phase": "create-vm", "began": "0:00", "took": "5:00",
-        "seed (min)": "5", "outcome": "done",
+        "by hand (min)": "5", "outcome": "done",
     }  # fmt: skip
 
 

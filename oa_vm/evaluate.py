@@ -14,7 +14,7 @@ from oa_vm.pool import look_first, pool_create, pool_resume
 from oa_vm.run import run_flow
 from vmpool.errors import EvalFailedError, UsageError
 from vmpool.eval_command import Where, command_from
-from vmpool.eval_report import headline, problems, rows
+from vmpool.eval_report import headline, notes, problems, rows
 from vmpool.evals import check_numbers, task_names
 from vmpool.imaging import AUTO
 from vmpool.settings import Settings, load_settings
@@ -159,6 +159,8 @@ def _print(summary: dict[str, Any], *, as_json: bool) -> None:
         return
     numeric = ("done", "failed", "score", "busy", "USD")
     out.print(table(headline(summary["pool"], summary), rows(summary), numeric=numeric))
+    for line in notes(summary):
+        out.print(line, markup=False)
     said = problems(summary)
     for line in said[:MOST_PROBLEMS]:
         err.print(line, markup=False)

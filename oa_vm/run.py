@@ -26,6 +26,7 @@ from vmpool.model import Phase
 from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, rows
 
+EVAL_FLOW = "pool-eval"
 Flow = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -100,10 +101,12 @@ def speed(settings: Settings) -> float:
 def _print_timings(name: str, pool: str, spans: list[Span], history: History) -> None:
     """The timing table, on stderr so that `--json` stays one document.
 
-    A run that was refused at once has none: its one line says it all.
+    A run that was refused at once has none: its one line says it all. How long an evaluation took
+    is in its own headline, with what is before, between and after these phases.
     """
     spans = [span for span in spans if span.phase is not Phase.EVAL_UNIT]
     if any(not span.error for span in spans):
         run = run_of(name, pool, spans)
         shown_rows = rows(spans, history.over(run), err.width)
-        err.print(table(headline(name, run), shown_rows, numeric=("began", "took")))
+        title = f"Phases of {name}" if name == EVAL_FLOW else headline(name, run)
+        err.print(table(title, shown_rows, numeric=("began", "took")))

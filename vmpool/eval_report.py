@@ -50,6 +50,7 @@ def summary(
     """
     records = sorted(board.records, key=lambda record: record.unit.name)
     whole = {
+        "kind": "task" if any(record.unit.shard is None for record in records) else "shard",
         "units": board.total,
         **_counts(records),
         **_scored(records, scores),
@@ -119,12 +120,23 @@ def _row(found: Json) -> dict[str, str]:
 
 
 def headline(pool: str, document: Json) -> str:
-    """One line: `waa-pool: 29 of 30 done, 1 failed in 41:10, 2.31 USD`."""
+    """One line: `waa-pool: 29 of 30 done, 1 failed; 41:10 min and 2.31 USD in all`."""
     parts = [f"{document['done']} of {document['units']} done"]
     parts += [f"{document['failed']} failed"] if document["failed"] else []
     parts += [f"{document['not_done']} not done"] if document["not_done"] else []
     took, spent = minutes(document["seconds"]), usd(document["usd"])
-    return f"{pool}: {', '.join(parts)} in {took}, {spent} USD"
+    return f"{pool}: {', '.join(parts)}; {took} min and {spent} USD in all"
+
+
+def notes(document: Json) -> list[str]:
+    """Which workers got nothing to do although all was done: that is no failure of theirs."""
+    if document["not_done"] or len(document["workers"]) == 1:
+        return []
+    return [
+        f"{worker['worker']}: no {document['kind']}, the others were quicker"
+        for worker in document["workers"]
+        if not worker["busy_seconds"] and not worker["lost"]
+    ]
 
 
 def problems(document: Json) -> list[str]:
@@ -147,7 +159,7 @@ def markdown(document: Json) -> str:
     head = [list(table[0]), ["---", "---:", "---:", "---:", "---:", "---:", "---"]]
     lines = [f"| {' | '.join(cells)} |" for cells in [*head, *(row.values() for row in table)]]
     said = problems(document)
-    listed = [f"- {line}" for line in said[:MOST_PROBLEMS]]
+    listed = [f"- {line}" for line in notes(document) + said[:MOST_PROBLEMS]]
     if len(said) > MOST_PROBLEMS:
         listed.append(f"- and {len(said) - MOST_PROBLEMS} more, see summary.json")
     title = f"## {headline(document['pool'], document)}"

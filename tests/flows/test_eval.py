@@ -15,6 +15,7 @@ from flows.pool_eval import pool_eval
 from flows.pool_resume import pool_resume
 from vmpool import tags
 from vmpool.errors import EvalFailedError, LockedError, UsageError
+from vmpool.eval_report import notes, problems
 from vmpool.model import Phase
 
 ASK = "curl -sf -m 5 -o /dev/null $WAA_ENDPOINT/probe"
@@ -74,6 +75,15 @@ async def test_each_worker_does_its_shard_and_the_pool_is_created_and_paused(
     assert sum(worker["usd"] for worker in run.status["workers"]) == pytest.approx(
         run.status["usd"], abs=0.01
     )
+
+
+@pytest.mark.usefixtures("results")
+async def test_a_worker_that_got_no_shard_is_named_as_such_and_is_no_problem(world: World) -> None:
+    run = await evaluate(world, ASK, workers=2, shards=1)
+    (busy,) = (found["worker"] for found in run.status["results"])
+    (idle,) = {world.worker(0), world.worker(1)} - {busy}
+    assert notes(run.status) == [f"{idle}: no shard, the others were quicker"]
+    assert problems(run.status) == []
 
 
 @pytest.mark.usefixtures("results")

@@ -10,8 +10,12 @@ from prefect.logging import get_run_logger
 from flows.pool_pause import pool_pause
 from tasks.budgeting import pools_over_budget
 from tasks.guarding import look_after_pools
-from tasks.locking import held_pools
+from tasks.locking import locked_pools, named
+from tasks.operation import impatient
 from vmpool.errors import LockedError, VmPoolError
+
+PATIENCE_WALL_SECONDS = 5.0
+"""For a pool that somebody takes meanwhile: the schedule soon asks again."""
 
 
 @flow(name="auto-pause", flow_run_name="auto-pause")
@@ -33,10 +37,11 @@ async def auto_pause() -> list[str]:
     over = await pools_over_budget()
     due = sorted({*due, *over})
     free = await _free(due)
-    ended = await asyncio.gather(
-        *(pool_pause(pool, only_if_due=True, is_over_budget=pool in over) for pool in free),
-        return_exceptions=True,
-    )
+    with impatient(PATIENCE_WALL_SECONDS):
+        ended = await asyncio.gather(
+            *(pool_pause(pool, only_if_due=True, is_over_budget=pool in over) for pool in free),
+            return_exceptions=True,
+        )
     failures = []
     for pool, end in zip(free, ended, strict=True):
         if isinstance(end, LockedError):
@@ -49,11 +54,10 @@ async def auto_pause() -> list[str]:
 
 
 async def _free(pools: list[str]) -> list[str]:
-    """Those that no living run works on: a pause that is going on is no failure of another."""
-    held = await held_pools() if pools else {}
+    """Those whose lock is not taken: a pause that is going on is no failure of another."""
+    locked = await locked_pools() if pools else {}
     for pool in pools:
-        if pool in held:
-            get_run_logger().info(
-                "Run '%s' works on pool %s; the next run sees to it", held[pool].name, pool
-            )
-    return [pool for pool in pools if pool not in held]
+        if pool in locked:
+            who = named(locked[pool])
+            get_run_logger().info("Pool %s is held by %s; the next run sees to it", pool, who)
+    return [pool for pool in pools if pool not in locked]

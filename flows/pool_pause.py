@@ -15,9 +15,6 @@ from vmpool.lifetime import is_due
 from vmpool.plan import plan_pause
 from vmpool.status import document
 
-UNASKED_WALL_SECONDS = 5.0
-"""For a pool that is held when nobody waits for the answer: the schedule soon asks again."""
-
 
 @flow(name="pool-pause", flow_run_name=run_name)
 async def pool_pause(
@@ -36,13 +33,13 @@ async def pool_pause(
         The pool's status, as `pool-status --json` shows it.
 
     Raises:
-        NotFoundError: there is no such pool.
+        NotFoundError: there is no such pool; if asked whether it is due, it isn't.
         LockedError: another operation works on it and did not let go in time.
         VmPoolError: a worker is not deallocated; it may still be billed.
     """
-    patience = UNASKED_WALL_SECONDS if only_if_due or is_over_budget else None
-    async with operation(pool, lock_timeout_seconds=patience) as session:
-        observed = require_pool(await look(session))
+    async with operation(pool) as session:
+        observed = await look(session)
         if only_if_due and not is_over_budget and not is_due(observed, session.clock.now()):
             return document(observed)
-        return await conclude_down(await each(plan_pause(observed), bring_down))
+        actions = plan_pause(require_pool(observed))
+        return await conclude_down(await each(actions, bring_down))

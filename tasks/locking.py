@@ -54,7 +54,7 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
         await client.upsert_global_concurrency_limit_by_name(name, 1)
         limit = await client.read_global_concurrency_limit_by_name(name)
     if limit.active_slots:
-        get_run_logger().info("Pool %s is held by %s: waiting", pool, _named(await holder(pool)))
+        get_run_logger().info("Pool %s is held by %s: waiting", pool, named(await holder(pool)))
     lock = concurrency(
         name, timeout_seconds=timeout_seconds, lease_duration=LEASE_SECONDS, strict=True
     )
@@ -64,7 +64,7 @@ async def pool_lock(pool: str, timeout_seconds: float) -> AsyncIterator[None]:
             await stack.enter_async_context(lock)
         except TimeoutError as error:
             raise LockedError(
-                f"pool {pool} is held by {_named(await holder(pool))} and was not let go within "
+                f"pool {pool} is held by {named(await holder(pool))} and was not let go within "
                 f"{timeout_seconds:.0f} s: wait for it or cancel that run"
             ) from error
         await _sign(name)
@@ -86,15 +86,19 @@ async def _sign(name: str) -> None:
         await Variable.aset(name, by, overwrite=True)
 
 
-async def held_pools() -> dict[str, FlowRun]:
-    """Every pool that a living flow run works on now, and the run."""
+async def locked_pools() -> dict[str, FlowRun | None]:
+    """Every pool whose lock is taken, and by which flow run; None if that is not known or dead."""
     async with get_client() as client:
         limits = await client.read_global_concurrency_limits(limit=MOST_POOLS)
     prefix = lock_name("")
     taken = [limit.name for limit in limits if limit.active_slots]
     pools = [name.removeprefix(prefix) for name in taken if name.startswith(prefix)]
-    found = {pool: await holder(pool) for pool in pools}
-    return {pool: run for pool, run in found.items() if run}
+    return {pool: await holder(pool) for pool in pools}
+
+
+async def held_pools() -> dict[str, FlowRun]:
+    """Every pool that a living flow run works on now, and the run."""
+    return {pool: run for pool, run in (await locked_pools()).items() if run}
 
 
 async def has_last_held(pool: str, run_id: UUID) -> bool:
@@ -126,5 +130,6 @@ def _is_process(number: int) -> bool:
     return True
 
 
-def _named(run: FlowRun | None) -> str:
+def named(run: FlowRun | None) -> str:
+    """What to call who holds a pool."""
     return f"run '{run.name}'" if run else NOBODY

@@ -6,8 +6,9 @@ A flow's body stands inside `async with operation(...)` and reads as its phases.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 
 import anyio
 from prefect import get_client, runtime
@@ -34,6 +35,7 @@ ASKS_FOR_UNKNOWN = 3
 """How often a missing power state is asked for: Azure sometimes omits it for a moment."""
 UNKNOWN_CLOUD_SECONDS = 3.0
 """That moment."""
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 def run_name() -> str:
@@ -42,19 +44,27 @@ def run_name() -> str:
     return f"{runtime.flow_run.flow_name} {pool}"
 
 
+@contextmanager
+def impatient(wall_seconds: float) -> Iterator[None]:
+    """Have operations of flows that are called in the block wait less long for another one.
+
+    Args:
+        wall_seconds: how long; otherwise it is the settings' lock timeout.
+    """
+    token = _patience.set(wall_seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
 @asynccontextmanager
-async def operation(
-    pool: str | None,
-    settings: Settings | None = None,
-    *,
-    lock_timeout_seconds: float | None = None,
-) -> AsyncIterator[Session]:
+async def operation(pool: str | None, settings: Settings | None = None) -> AsyncIterator[Session]:
     """One operation on one pool, from lock to report.
 
     Args:
         pool: pool name; the settings' when None.
         settings: read from the environment when None.
-        lock_timeout_seconds: wall seconds to wait for another operation; the settings' when None.
 
     Raises:
         UsageError: no usable pool name or SSH key.
@@ -64,7 +74,7 @@ async def operation(
     name = check_pool_name(pool or settings.pool)
     check_client_key(settings.key_file, is_named=settings.ssh_key_file is not None)
     await tag_run(name)
-    async with pool_lock(name, lock_timeout_seconds or settings.lock_timeout_seconds):
+    async with pool_lock(name, _patience.get() or settings.lock_timeout_seconds):
         history = await earlier_runs()
         forecast = Forecast(history, _flow(), name)
         with entered(await _session(settings, name, forecast)) as session:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prefect import Flow, flow
 from prefect.concurrency.asyncio import concurrency
-from world import World
+from world import World, states_of_runs
 
 from flows.auto_pause import auto_pause
 from flows.pool_cleanup import pool_cleanup
@@ -160,3 +160,9 @@ async def test_auto_pause_leaves_a_pool_that_is_worked_on_to_its_next_run(world:
         assert world.power(0) == "running"
         await auto_pause()
     assert world.power(0) == "deallocated"
+    assert await states_of_runs(f"pool-pause {world.pool}") == ["Completed"]
+
+
+async def test_a_pause_of_what_is_due_does_nothing_about_a_pool_that_is_gone(world: World) -> None:
+    run = await world.run(pool_pause, only_if_due=True)
+    assert run.status["state"] == "absent"

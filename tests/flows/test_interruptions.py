@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
-from world import World
+from world import World, states_of_runs
 
 from flows.auto_pause import auto_pause
 from flows.pool_create import pool_create
@@ -90,10 +88,8 @@ async def test_a_pause_that_is_cut_off_is_ended_by_the_next_auto_pause(
     await world.until(lambda: world.tags(0)[tags.INTENT] == "pause")
     with world.environment():
         assert await auto_pause() == [world.pool]
-    named = FlowRunFilter(name=FlowRunFilterName(any_=[f"pool-pause {world.pool}"]))
-    async with get_client() as client:
-        runs = await client.read_flow_runs(flow_run_filter=named)
-    assert [run.state_name for run in runs] == ["Running"], "left to the pause that is going on"
+    states = await states_of_runs(f"pool-pause {world.pool}")
+    assert states == ["Running"], "left to the pause that is going on"
     pausing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await pausing

@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import pytest
 from prefect import Flow, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
 from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.sorting import FlowRunSort
 from raw_azure import RawAzure
 
 from local_azure import control
@@ -304,3 +305,13 @@ async def task_runs(run_id: Any, count: int) -> list[TaskRun]:
                 return ended
             assert time.monotonic() < deadline, [(r.name, r.state_name) for r in found]
             await asyncio.sleep(0.1)
+
+
+async def states_of_runs(name: str) -> list[str]:
+    """Names of the states of all flow runs of a name, oldest first."""
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+    async with get_client() as client:
+        runs = await client.read_flow_runs(
+            flow_run_filter=named, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+        )
+    return [str(run.state_name) for run in runs]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from world import World, task_runs
 from flows.pool_create import pool_create
 from flows.pool_extend import pool_extend
 from flows.pool_pause import pool_pause
+from tasks import session
 from tasks.locking import held_pools, pool_lock
 from vmpool import naming, tags
 from vmpool.arm import pipeline
@@ -32,26 +34,32 @@ async def test_two_operations_on_one_pool_exclude_each_other(world: World) -> No
     assert len(puts) == 1
 
 
-async def test_who_waits_too_long_is_told_who_holds_the_pool(world: World) -> None:
+@pytest.fixture
+async def holding(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A create that is at work on the pool for as long as the test looks."""
+    monkeypatch.setattr(session, "SHORTEST_LIMIT_WALL_SECONDS", 60.0)
     world.fault(kind="operation", operation="vm.create", resource=world.pool, mode="stuck")
-    holding = asyncio.create_task(world.run(pool_create))
+    creating = asyncio.create_task(world.run(pool_create))
     await world.until(lambda: world.vm(0))
-    world.variables["WAA_LOCK_TIMEOUT_SECONDS"] = "0.5"
-    waiting = await world.run(pool_pause)
+    yield world
+    creating.cancel()
+    await asyncio.wait([creating])
+
+
+async def test_who_waits_too_long_is_told_who_holds_the_pool(holding: World) -> None:
+    holding.variables["WAA_LOCK_TIMEOUT_SECONDS"] = "0.5"
+    waiting = await holding.run(pool_pause)
     assert isinstance(waiting.error, LockedError)
-    assert f"held by run 'pool-create {world.pool}'" in str(waiting.error)
-    await holding
+    assert f"held by run 'pool-create {holding.pool}'" in str(waiting.error)
 
 
-async def test_a_run_that_waits_for_the_pool_is_not_its_holder(world: World) -> None:
-    world.fault(kind="operation", operation="vm.create", resource=world.pool, mode="stuck")
-    holding = asyncio.create_task(world.run(pool_create))
-    await world.until(lambda: world.vm(0))
-    waiting = asyncio.create_task(world.run(pool_extend))
+async def test_a_run_that_waits_for_the_pool_is_not_its_holder(holding: World) -> None:
+    waiting = asyncio.create_task(holding.run(pool_extend))
     await asyncio.sleep(0.5)
     held = await held_pools()
-    assert held[world.pool].name == f"pool-create {world.pool}"
-    await asyncio.gather(holding, waiting)
+    assert held[holding.pool].name == f"pool-create {holding.pool}"
+    waiting.cancel()
+    await asyncio.wait([waiting])
 
 
 async def test_a_holder_that_was_killed_is_not_named(world: World) -> None:

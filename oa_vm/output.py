@@ -18,6 +18,7 @@ from rich.text import Text
 
 from oa_vm.wrapping import wrapped
 from vmpool.errors import CloudUnreachableError, CredentialsError, UsageError, VmPoolError
+from vmpool.timing import GAP, short_worker
 
 FAILED, USAGE, UNKNOWN = 1, 2, 3
 """Exit codes: failed, wrong input, Azure could not be asked."""
@@ -125,14 +126,27 @@ def styled(word: str) -> str:
     return f"[{style}]{word}[/]" if style else word
 
 
+def _columns(rows: Sequence[Mapping[str, str]]) -> int:
+    """What a table takes when nothing in it is broken."""
+    names = rows[0] if rows else ()
+    cells = [[name, *(Text.from_markup(row[name]).plain for row in rows)] for name in names]
+    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in cells]
+    return sum(widths) + GAP * max(len(widths) - 1, 0)
+
+
 def table(title: str, rows: Sequence[Mapping[str, str]], *, numeric: Sequence[str] = ()) -> Group:
-    """A table of at most 80 columns out of rows with equal keys.
+    """A table as wide as the terminal at most, out of rows with equal keys.
+
+    Long workers' names lose their middle before anything else would be broken in two.
 
     Args:
         title: printed above, on one line also where the table is narrower.
         rows: cells by column name; markup allowed.
         numeric: columns that are aligned to the right.
     """
+    if _columns(rows) > out.width:
+        rows = [{**row, "worker": short_worker(row["worker"])} if "worker" in row else row
+                for row in rows]  # fmt: skip
     made = Table(box=None, pad_edge=False)
     for column in rows[0] if rows else ():
         is_number = column in numeric

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 from rich.text import Text
 
@@ -26,6 +27,15 @@ LONGEST_LABEL = 24
 BAR_COLUMNS, TIME_COLUMNS, GAPS = 10, 6, 3
 ENDING_STYLES = {"done": "green", "retrying": "yellow", "interrupted": "dim", "failed": "red"}
 """Only what failed for good is red: what is tried again or was called off is no trouble yet."""
+
+
+class ByName(Progress):
+    """The first row, then the others by their names: they begin in any order."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """All rows as one table."""
+        whole, others = self.tasks[:1], self.tasks[1:]
+        yield self.make_tasks_table(whole + sorted(others, key=lambda task: task.description))
 
 
 class Board:
@@ -180,7 +190,7 @@ def shown(flow: str, console: Paper, forecast: Forecast, speed: float) -> Iterat
     if not console.is_terminal:
         yield _plain(console)
         return
-    with Progress(*columns(), console=console, refresh_per_second=8) as progress:
+    with ByName(*columns(), console=console, refresh_per_second=8) as progress:
         board = Board(progress, flow, forecast, speed)
         stop = threading.Event()
         ticker = threading.Thread(target=_keep_ticking, args=(board, stop), daemon=True)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import httpx
+from rich.markup import escape
 
 from oa_vm import stack
 from oa_vm.logs import told
@@ -61,7 +62,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
-            _print_timings(name, settings.pool, [span for span in spans if span.ended], history)
+            print_timings(name, settings.pool, [span for span in spans if span.ended], history)
 
 
 def _called(
@@ -98,15 +99,24 @@ def speed(settings: Settings) -> float:
     return status.speed if status else 1.0
 
 
-def _print_timings(name: str, pool: str, spans: list[Span], history: History) -> None:
+def print_timings(name: str, pool: str, spans: list[Span], history: History) -> None:
     """The timing table, on stderr so that `--json` stays one document.
 
     A run that was refused at once has none: its one line says it all. How long an evaluation took
     is in its own headline, with what is before, between and after these phases.
+
+    Args:
+        name: the flow's name.
+        pool: pool name.
+        spans: what ended.
+        history: the runs before, to mark what took too long.
     """
     spans = [span for span in spans if span.phase is not Phase.EVAL_UNIT]
     if any(not span.error for span in spans):
         run = run_of(name, pool, spans)
-        shown_rows = rows(spans, history.over(run), err.width)
+        shown_rows = [
+            {key: escape(cell) for key, cell in row.items()}  # an error may have [/brackets] in it
+            for row in rows(spans, history.over(run), err.width)
+        ]
         title = f"Phases of {name}" if name == EVAL_FLOW else headline(name, run)
         err.print(table(title, shown_rows, numeric=("began", "took")))

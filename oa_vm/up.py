@@ -137,10 +137,11 @@ class _Up:
 
     def _say_ready(self, url: str) -> None:
         seconds = time.monotonic() - self._began
-        other = "" if url.endswith(f":{USUAL_PORT}/api") else f"PREFECT_API_URL={url} "
         say(f"Ready after {seconds:.0f} s. Prefect UI: [bold]{url.removesuffix('/api')}[/]")
         say("In another shell, in this folder, with .venv/bin on the PATH:")
-        say(f"  {other}prefect deployment run pool-create/pool-create --param workers=2 --watch")
+        if not url.endswith(f":{USUAL_PORT}/api"):
+            say(f"  export PREFECT_API_URL={url}")
+        say("  prefect deployment run pool-create/pool-create --param workers=2 --watch")
         say("  oa-vm pool-status")
         say(f"Logs are in {self._settings.prefect_home}. Ctrl-C stops all of it.")
 

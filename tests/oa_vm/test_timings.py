@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,8 @@ from command_line import CommandLine
 from rich.console import Console
 from rich.progress import Progress
 
-from oa_vm.progress import Board, columns
+from oa_vm.progress import Board, ByName, columns
+from oa_vm.run import print_timings
 from oa_vm.timings import print_comparison, print_history
 from vmpool.forecast import Forecast
 from vmpool.history import History
@@ -91,6 +93,25 @@ def drawn(progress: Progress) -> list[str]:
     console = Console(file=StringIO(), width=80)
     console.print(progress.get_renderable())
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_workers_are_shown_in_order_whoever_begins_first() -> None:
+    progress = ByName(*columns(), console=Console(file=StringIO(), width=80), auto_refresh=False)
+    shown = Board(progress, "pool-resume", Forecast(HISTORY, "pool-resume", "p1"), 1.0)
+    for worker in ("p1-01", "p1-02", "p1-00"):
+        shown.listen(Span(worker, Phase.START_VM, datetime.now(UTC)))
+    shown.tick()
+    names = [line[:11].rstrip() for line in drawn(progress)]
+    assert names == ["all workers", "p1-00", "p1-01", "p1-02"]
+
+
+def test_an_error_with_brackets_in_it_is_shown_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    began = datetime.now(UTC)
+    done = Span("p1-00", Phase.CREATE_VM, began, began)
+    print_timings("pool-create", "p1", [done, replace(done, error="[/opt] is full")], History())
+    assert "[/opt] is full" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("worker", ["waa-pool-00", f"{'p' * 40}-00"])

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from oa_vm.output import out, table
 from oa_vm.views import describe_length, print_workers
 
 
@@ -19,6 +20,23 @@ from oa_vm.views import describe_length, print_workers
 )
 def test_a_length_of_time_is_said_in_the_units_that_matter(minutes: float, words: str) -> None:
     assert describe_length(timedelta(minutes=minutes)) == words
+
+
+def test_a_table_shortens_long_workers_names_before_it_breaks_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"worker": f"{'p' * 40}-{n:02d}", "state": "deallocated", "ip": "-"} for n in (0, 11)]
+    rows = [row | {"why": "was paused by its timer"} for row in rows]
+    out.print(table("", rows))
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["pppppppppppp...-00", "deallocated"],
+        ["pppppppppppp...-11", "deallocated"],
+    ]
+
+
+def test_a_table_with_room_leaves_names_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    out.print(table("", [{"worker": f"{'p' * 40}-00", "state": "[green]ready[/]"}]))
+    assert f"{'p' * 40}-00  ready" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

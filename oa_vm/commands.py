@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import typer
 from rich.text import Text
@@ -20,6 +21,7 @@ from oa_vm import (
     service,
     timings,
 )
+from oa_vm.main import INTERRUPTED
 from oa_vm.output import FAILED, UNKNOWN, err, exit_code
 from oa_vm.watch import ServerLostError, end_at_once
 from vmpool.errors import VmPoolError
@@ -63,23 +65,35 @@ for command in (
     app.command(command.__name__.replace("_", "-"))(command)
 app.add_typer(local.app, name="local")
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 
 def run() -> None:
     """Run the command line; a known error is one line and its exit code, never a traceback."""
     try:
         app()
     except ServerLostError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
+        _say(error)
         end_at_once(FAILED)
     except VmPoolError as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
+        _say(error)
         sys.exit(exit_code(error))
     except (LocalAzureError, OSError) as error:
-        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error)))
+        _say(error)
         sys.exit(UNKNOWN if isinstance(error, LocalAzureError) else FAILED)
-    except KeyboardInterrupt:
-        err.print("oa-vm: interrupted; what runs keeps its auto-pause")
+    except KeyboardInterrupt as interrupt:
+        _say(interrupt)
         sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if cause := _interrupt(end):
+            _say(cause)
+        raise
+
+
+def _say(error: BaseException) -> None:
+    with suppress(OSError):  # the terminal was closed
+        err.print(Text.assemble(("oa-vm: ", "bold red"), str(error) or "interrupted"))
+
+
+def _interrupt(end: SystemExit) -> KeyboardInterrupt | None:
+    """The Ctrl-C that Typer made an exit code of; 130 alone may be what a worker's shell said."""
+    cause = end.__context__.__cause__ if end.__context__ else None
+    return cause if isinstance(cause, KeyboardInterrupt) else None

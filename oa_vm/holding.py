@@ -69,6 +69,8 @@ def hold_desktop(settings: Settings, wanted: str, *, as_json: bool) -> None:
             print_json({"worker": worker, "desktop": url})
         else:
             say(url)
+            if sys.stdout.isatty():  # a program that reads the address knows how it holds it
+                _warn(HOLDING)
         sys.stdout.flush()
         if not _is_answered(url):
             _warn(f"{worker}: nothing answers there yet: does Windows run? oa-vm pool-status")
@@ -99,7 +101,7 @@ def _print_addresses(pool: str, tunnels: Tunnels, *, as_json: bool) -> None:
     ]
     with suppress(OSError):
         out.print(table(f"Tunnels of {pool}", cells))
-    err.print(HOLDING)
+    _warn(HOLDING)
 
 
 def _hold(tunnels: Tunnels) -> None:

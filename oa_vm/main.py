@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 HOOK = ["resources", "--hook"]
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def main() -> None:
@@ -13,8 +15,11 @@ def main() -> None:
         from oa_vm.hook import run_hook  # noqa: PLC0415 # not for the other commands
 
         run_hook()
-    from oa_vm.commands import run  # noqa: PLC0415 # half a second that the hook does not need
-
+    try:
+        from oa_vm.commands import run  # noqa: PLC0415 # half a second that the hook does not need
+    except KeyboardInterrupt:
+        sys.stderr.write("oa-vm: interrupted\n")
+        sys.exit(INTERRUPTED)
     run()
 
 

@@ -106,7 +106,7 @@ def say(words: str) -> None:
 
 
 def ask_to_delete(command: str, question: str) -> None:
-    """Ask before data goes; whoever says no ends the command.
+    """Ask before data goes; whoever says no, or Ctrl-C, ends the command.
 
     Args:
         command: the command's name, for the message.
@@ -117,7 +117,13 @@ def ask_to_delete(command: str, question: str) -> None:
     """
     if not sys.stdin.isatty():
         raise UsageError(f"{command} deletes data and nobody can be asked here: add -y")
-    typer.confirm(question, abort=True, err=True)
+    try:
+        is_wanted = typer.confirm(wrapped(Text(question), err.width).plain, err=True)
+    except typer.Abort:
+        err.print()  # below the question
+        raise KeyboardInterrupt from None
+    if not is_wanted:
+        raise typer.Abort
 
 
 def styled(word: str) -> str:

@@ -129,8 +129,9 @@ def pool_cleanup(
         print_plan(settings.pool, plan_cleanup(observed), as_json=as_json)
         return
     if not yes:
-        names = ", ".join(worker.name for worker in observed.workers) or "its parts"
-        question = f"Delete pool {observed.pool} ({names}) with all its data?"
+        count = len(observed.workers)
+        whose = f"its {count} worker{'s' if count > 1 else ''}" if count else "its parts"
+        question = f"Delete pool {observed.pool} with {whose} and all their data?"
         ask_to_delete("pool-cleanup", question)
     print_status(run_flow(settings, "pool-cleanup", {"pool": settings.pool}), as_json=as_json)
 

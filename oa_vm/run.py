@@ -44,6 +44,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
 
     Raises:
         VmPoolError: what the flow raised.
+        KeyboardInterrupt: Ctrl-C, or Prefect cancelled it; says what to look at.
         ServerLostError: the Prefect server ended under it.
     """
     with stack.running(settings) as url:
@@ -74,11 +75,10 @@ def _called(
     try:
         return run_watched(flow(**parameters), is_server_gone)
     except (KeyboardInterrupt, TerminationSignal) as error:
-        err.print(
-            "Interrupted. Whatever still runs keeps its auto-pause: "
-            f"oa-vm pool-status --pool {pool}",
-        )
-        raise KeyboardInterrupt from error
+        raise KeyboardInterrupt(
+            "interrupted; whatever still runs keeps its auto-pause: "
+            f"oa-vm pool-status --pool {pool}"
+        ) from error
     except (PrefectException, httpx.HTTPError) as error:
         raise PermanentError(
             f"the Prefect server failed us ({type(error).__name__}: {error}): run the same again"

@@ -66,8 +66,8 @@ class CommandLine:
         return Answer(done.returncode, done.stdout, done.stderr)
 
 
-AT_A_TERMINAL = {"TTY_COMPATIBLE": "1"}
-"""Variables with which a command takes its outputs for a terminal, of 80 columns in `InProcess`."""
+AT_A_TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb"}
+"""Variables with which a command takes its outputs for a terminal of 80 columns without colours."""
 
 
 class InProcess(CommandLine):

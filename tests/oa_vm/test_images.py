@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
 
 import pytest
 from arm_pools import IMAGE_NAME, connected, finish, generalized_vm, golden_image
-from command_line import AT_A_TERMINAL, CommandLine, InProcess
+from command_line import AT_A_TERMINAL, OA_VM, CommandLine, InProcess
 
 from local_azure import control
 from vmpool.arm import images, tagging
@@ -53,3 +58,34 @@ def test_a_dry_run_says_what_a_registry_lacks_and_makes_none(
     answer = with_images(command, "--dry-run")
     assert (answer.code, "registry" in answer.out.lower()) == (0, True)
     assert json.loads(with_images("image-list", "--json").out)["registry"] is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "words"), [(b"n\r", 1, "Aborted."), (None, 130, "oa-vm: interrupted")]
+)
+def test_whoever_does_not_want_to_delete_leaves_with_a_line(
+    with_images: CommandLine, keys: bytes | None, code: int, words: str
+) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [OA_VM, "image-delete", IMAGE_NAME],
+        env={**with_images.environment, "TERM": "dumb"},
+        cwd=with_images.state_dir,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = ""
+    while "? [y/N]: " not in seen:
+        seen += os.read(ours, 1000).decode()
+    os.write(ours, keys or b"")
+    while words not in seen:
+        if select.select([ours], [], [], 1.0)[0]:
+            seen += os.read(ours, 1000).decode()
+        elif keys is None:  # again: one that comes just before readline waits is seen after it
+            process.send_signal(signal.SIGINT)
+    assert f"\r\n{words}" in seen
+    assert process.wait(30) == code
+    os.close(ours)
+    assert len(json.loads(with_images("image-list", "--json").out)["images"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import suppress
 
@@ -84,6 +85,7 @@ def run() -> None:
         sys.exit(INTERRUPTED)
     except SystemExit as end:
         if cause := _interrupt(end):
+            signal.signal(signal.SIGINT, lambda *_: end_at_once(INTERRUPTED))  # all is said
             _say(cause)
         raise
 

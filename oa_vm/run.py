@@ -19,7 +19,7 @@ from oa_vm.logs import told
 from oa_vm.output import err, table
 from oa_vm.prefect_server import refuses
 from oa_vm.progress import shown
-from oa_vm.watch import run_watched
+from oa_vm.watch import Interrupts, run_watched
 from vmpool.errors import PermanentError
 from vmpool.forecast import Forecast
 from vmpool.history import History, headline, run_of
@@ -28,6 +28,7 @@ from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, rows
 
 EVAL_FLOW = "pool-eval"
+IN_ORDER = "Ending in order, please wait. Ctrl-\\ ends it at once; what runs keeps its auto-pause."
 Flow = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -73,7 +74,8 @@ def _called(
     from prefect.exceptions import PrefectException, TerminationSignal  # noqa: PLC0415 # as above
 
     try:
-        return run_watched(flow(**parameters), is_server_gone)
+        interrupts = Interrupts(lambda: err.print(IN_ORDER))
+        return run_watched(flow(**parameters), is_server_gone, interrupts)
     except (KeyboardInterrupt, TerminationSignal) as error:
         raise KeyboardInterrupt(
             "interrupted; whatever still runs keeps its auto-pause: "

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from vmpool.errors import PermanentError, VmPoolError
@@ -34,33 +36,82 @@ def end_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
-def run_watched(work: Coroutine[Any, Any, T], is_gone: Callable[[], bool]) -> T:
+class Interrupts:
+    """Ctrl-C while a flow runs: the first one cancels it, in order, and no other cuts that short.
+
+    A pool that is being paused at the end would else be left running by whoever is impatient.
+
+    Args:
+        tell: called at the second one.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self.count = 0
+
+    @contextmanager
+    def cancel(self, task: asyncio.Task[Any]) -> Iterator[None]:
+        """Cancel a task at the first one; a shell that ignores Ctrl-C for us is obeyed."""
+        if not self._is_heard:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._hear, task)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    def _hear(self, task: asyncio.Task[Any]) -> None:
+        self.count += 1
+        if self.count == 1:
+            task.cancel()
+        elif self.count == 2:  # noqa: PLR2004 # said once
+            self._tell()
+
+
+def run_watched(
+    work: Coroutine[Any, Any, T], is_gone: Callable[[], bool], interrupts: Interrupts
+) -> T:
     """Run a flow for as long as its server is there.
 
     Args:
         work: the flow's coroutine.
         is_gone: whether the server is not there now; may block for a moment.
+        interrupts: what Ctrl-C does.
 
     Returns:
         What the flow returned.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C; the flow has ended in order.
         ServerLostError: the server is gone; threads and tasks of the run may still exist.
     """
     runner = asyncio.Runner()
     try:
-        result = runner.run(_watched(work, is_gone))
+        result = runner.run(_watched(work, is_gone, interrupts))
     except ServerLostError:  # closing would wait for all that still talks to the server
         raise
-    except BaseException:
+    except BaseException as error:
         runner.close()
+        if interrupts.count and isinstance(error, asyncio.CancelledError):
+            raise KeyboardInterrupt from error
         raise
     runner.close()
     return result
 
 
-async def _watched(work: Coroutine[Any, Any, T], is_gone: Callable[[], bool]) -> T:
-    running = asyncio.create_task(work)
+async def _watched(
+    work: Coroutine[Any, Any, T], is_gone: Callable[[], bool], interrupts: Interrupts
+) -> T:
+    this = asyncio.current_task()
+    assert this  # noqa: S101 # we are in it
+    with interrupts.cancel(this):
+        return await _until_over(asyncio.create_task(work), is_gone)
+
+
+async def _until_over(running: asyncio.Task[T], is_gone: Callable[[], bool]) -> T:
     try:
         await _over_or_lost(running, is_gone)
     except asyncio.CancelledError:

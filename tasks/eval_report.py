@@ -54,11 +54,13 @@ async def conclude_eval(
     """
     job, pool = evaluation.job, before.pool
     after = await pool_now(pool)
-    spent = {name: _spent(before, after, name) for name in evaluation.crew.times}
     shares = [
-        Share(name, time.busy, spent[name], time.lost)
+        Share(name, time.busy, _spent(before, after, name), time.lost)
         for name, time in evaluation.crew.times.items()
     ]
+    missing = {span.worker for span in evaluation.spans} - {pool, *evaluation.crew.times}
+    shares += [Share(name, 0.0, _spent(before, after, name), "", is_ready=False)
+               for name in missing]  # fmt: skip
     scores = {
         record.unit.name: found_scores(job.folder / record.unit.name)
         for record in evaluation.board.records

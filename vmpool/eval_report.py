@@ -24,12 +24,14 @@ class Share:
         busy_seconds: cloud seconds that it did units, in vain or not.
         usd: what it cost from the evaluation's beginning to its end, None if not known.
         lost: why it left, "" if it did not.
+        is_ready: whether it became ready at all.
     """
 
     worker: str
     busy_seconds: float
     usd: float | None
     lost: str
+    is_ready: bool = True
 
 
 def summary(
@@ -70,6 +72,7 @@ def _of(share: Share, records: Sequence[Record], scores: Mapping[str, Sequence[f
         "busy_seconds": round(share.busy_seconds, 1),
         "usd": share.usd,
         "lost": share.lost or None,
+        "ready": share.is_ready,
     }
 
 
@@ -101,7 +104,7 @@ def _record(record: Record) -> Json:
 
 def rows(document: Json) -> list[dict[str, str]]:
     """The workers as a table, the whole below them."""
-    whole = document | {"worker": "all", "lost": None}
+    whole = document | {"worker": "all", "lost": None, "ready": True}
     whole["busy_seconds"] = sum(worker["busy_seconds"] for worker in document["workers"])
     return [_row(found) for found in (*document["workers"], whole)]
 
@@ -115,7 +118,7 @@ def _row(found: Json) -> dict[str, str]:
         "score": score,
         "busy": minutes(found["busy_seconds"]),
         "USD": usd(found["usd"]),
-        "": "lost" if found["lost"] else "",
+        "": "lost" if found["lost"] else "" if found["ready"] else "not ready",
     }
 
 
@@ -135,18 +138,23 @@ def notes(document: Json) -> list[str]:
     return [
         f"{worker['worker']}: no {document['kind']}, the others were quicker"
         for worker in document["workers"]
-        if not worker["busy_seconds"] and not worker["lost"]
+        if worker["ready"] and not worker["busy_seconds"] and not worker["lost"]
     ]
 
 
 def problems(document: Json) -> list[str]:
-    """What is not done or failed and which workers were lost, one line each."""
+    """What is not done or failed and which workers were missing or lost, one line each."""
+    missing = [f"{w['worker']} did not become ready" for w in document["workers"] if not w["ready"]]
     lost = [f"{w['worker']} was lost: {w['lost']}" for w in document["workers"] if w["lost"]]
-    return lost + [
-        f"{found['unit']}: {found['end']}{_on(found)}: {found['detail']}"
-        for found in document["results"]
-        if found["end"] != End.DONE
-    ]
+    return (
+        missing
+        + lost
+        + [
+            f"{found['unit']}: {found['end']}{_on(found)}: {found['detail']}"
+            for found in document["results"]
+            if found["end"] != End.DONE
+        ]
+    )
 
 
 def _on(found: Json) -> str:

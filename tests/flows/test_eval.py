@@ -123,6 +123,10 @@ async def test_a_worker_whose_windows_is_dead_does_not_eat_the_tasks(world: Worl
     names = [f"task-{number}" for number in range(6)]
     run = await evaluate(world, f"{ASK}; code=$?; sleep 0.5; exit $code", tasks=names, min_ready=1)
     assert ends(run.status) == dict.fromkeys(names, "done")
+    assert problems(run.status) == [f"{world.worker(1)} did not become ready"]
+    assert sum(worker["usd"] for worker in run.status["workers"]) == pytest.approx(
+        run.status["usd"], abs=0.01
+    )
 
 
 @pytest.mark.usefixtures("results")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vmpool.eval_report import Share, headline, markdown, notes, summary
+from vmpool.eval_report import Share, headline, markdown, notes, problems, rows, summary
 from vmpool.evals import Board, Unit, listed, shards
 
 
@@ -37,6 +37,17 @@ def test_nobody_was_quicker_where_a_worker_was_lost_or_work_is_left() -> None:
     called_off.call_off("interrupted")
     left = summary(called_off, [Share("p1-00", 0, 0, ""), Share("p1-01", 0, 0, "")], {}, 1.0, 0.0)
     assert notes(left) == []
+
+
+def test_a_worker_that_did_not_become_ready_is_in_the_table_and_said_to_be_missing() -> None:
+    board = Board(shards(1))
+    board.take("p1-00")
+    board.finish("p1-00", seconds=60.0)
+    workers = [Share("p1-00", 60.0, 0.5, ""), Share("p1-01", 0.0, 0.25, "", is_ready=False)]
+    found = summary(board, workers, {}, 600.0, 0.75)
+    assert [row[""] for row in rows(found)] == ["", "not ready", ""]
+    assert problems(found) == ["p1-01 did not become ready"]
+    assert notes(found) == []
 
 
 def test_the_headline_says_that_time_and_cost_are_of_everything() -> None:

@@ -117,13 +117,15 @@ def describe_length(time: timedelta) -> str:
 
 
 def print_workers(workers: Sequence[dict[str, Any]]) -> None:
-    """A row for each; without power states that only repeat the states, to fit 80 columns.
+    """A row for each; a power state that only repeats the state is left out, to fit 80 columns.
 
     Args:
         workers: of the document of `vmpool.status`.
     """
     rows = [_worker_cells(worker) for worker in workers]
-    if all(row["power"] == row["state"] for row in rows):
+    for row in rows:
+        row["power"] = "" if row["power"] == row["state"] else row["power"]
+    if not any(row["power"] for row in rows):
         for row in rows:
             del row["power"]
     out.print(table("", rows))

@@ -22,6 +22,31 @@ def test_a_length_of_time_is_said_in_the_units_that_matter(minutes: float, words
     assert describe_length(timedelta(minutes=minutes)) == words
 
 
+def test_workers_in_different_states_fit_a_terminal_and_no_address_is_broken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    states = [("ready", "running"), ("deallocated", "deallocated")]
+    workers = [
+        {
+            "name": f"waa-pool-0{number}",
+            "state": state,
+            "power_state": power,
+            "windows": "booting",
+            "ip": "127.156.200.196",
+            "size": "Standard_D8ds_v5",
+            "region": "westeurope",
+        }
+        for number, (state, power) in enumerate(states)
+    ]
+    print_workers(workers)
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[1:4] for row in rows] == [
+        ["ready", "running", "booting"],
+        ["deallocated", "booting", "127.156.200.196"],
+    ]
+    assert max(len(row) for row in rows) <= 80
+
+
 def test_a_table_shortens_long_workers_names_before_it_breaks_a_word(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -96,6 +96,6 @@ def _section(history: History, way: str) -> str:
 <h2>{escape(way)}</h2>
 <h3>Phases: p50 and p95 in minutes</h3>
 {phase_bars(history.of(way), history.totals.get(way), aim)}
-<h3>Whole runs over time, in minutes</h3>
+<h3>Whole runs over time, in minutes; hollow where a worker did not end well</h3>
 {whole}
 </section>"""

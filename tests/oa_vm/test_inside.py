@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,6 +23,10 @@ from local_azure import control
 from vmpool.guest.keys import new_host_key
 
 USAGE, FAILED, UNKNOWN = 2, 1, 3
+INSIDE_MD = Path(__file__).parents[2] / "docs" / "inside.md"
+DOCUMENTED = re.findall(
+    r"^oa-vm (pool-exec .*|pool-ssh 0 -- .*)$", INSIDE_MD.read_text(), re.MULTILINE
+)
 needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="no ssh client is installed")
 
 
@@ -199,6 +205,13 @@ def test_a_desktop_that_is_not_there_yet_is_said(pool: RunningPool) -> None:
 def test_ssh_runs_a_command_and_passes_its_exit_code_on(pool: RunningPool) -> None:
     answer = pool.oa_vm.spawned("pool-ssh", "0", "--", "hostname", "&&", "no-such-program")
     assert (answer.code, answer.out) == (127, "waa-pool-00\n")
+
+
+@needs_ssh
+@pytest.mark.parametrize("line", DOCUMENTED)
+def test_the_commands_of_the_docs_work(pool: RunningPool, line: str) -> None:
+    answer = pool.oa_vm.spawned(*shlex.split(line.replace("-w 1", "-w 0"), comments=True))
+    assert (answer.code, bool(answer.out)) == (0, True), answer.err
 
 
 @needs_ssh

@@ -20,6 +20,7 @@ from local_azure import control
 
 START_SECONDS = 180.0
 END_SECONDS = 60.0
+BUSY_TRIES = 5
 
 
 def until(check: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -107,8 +108,12 @@ class Up:
         )
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST to Prefect's API."""
-        answer = httpx.post(f"{self.api}{path}", json=body or {}, timeout=30, trust_env=False)
+        """POST to Prefect's API; again while its database is busy, as Prefect's client does."""
+        for _ in range(BUSY_TRIES):
+            answer = httpx.post(f"{self.api}{path}", json=body or {}, timeout=30, trust_env=False)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1.0)
         answer.raise_for_status()
         return answer.json()
 

@@ -19,7 +19,8 @@ from prefect.cli import _app as prefect_cli
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 import vmpool.tags
-from oa_vm.commands import INTERRUPTED, app
+from oa_vm.commands import app
+from oa_vm.main import INTERRUPTED
 from oa_vm.output import FAILED, UNKNOWN, USAGE
 from tasks import (
     capacity,

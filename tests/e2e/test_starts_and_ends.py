@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
-from running_stack import Up, processes
+from running_stack import Up, processes, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize(
     ("number", "after_seconds"),
-    [(signal.SIGINT, 2.0), (signal.SIGTERM, 5.0), (signal.SIGHUP, 12.0)],
+    [(signal.SIGINT, 0.5), (signal.SIGTERM, 3.5), (signal.SIGHUP, 10.5)],
 )
 def test_an_end_during_the_start_leaves_nothing(
     tmp_path: Path, number: signal.Signals, after_seconds: float
 ) -> None:
     up = Up(CommandLine(tmp_path))
+    until(lambda: up.words, 60, "its first word")
     time.sleep(after_seconds)  # the moment is the point
     code = up.end(number)
     assert "Traceback" not in up.words

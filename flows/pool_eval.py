@@ -14,7 +14,7 @@ from tasks.eval_wanted import wanted_evaluation
 from tasks.evaluation import begun
 from tasks.handover import pause_abandoned
 from tasks.operation import run_name
-from vmpool.errors import EvalFailedError
+from vmpool.errors import EvalFailedError, VmPoolError
 from vmpool.eval_report import headline
 from vmpool.imaging import AUTO
 
@@ -83,6 +83,10 @@ async def pool_eval(  # noqa: PLR0913, PLR0917 # the form in the UI
         except asyncio.CancelledError:
             evaluation.board.call_off("interrupted")
             get_run_logger().warning("Interrupted; results so far are in %s", wanted.job.folder)
+            raise
+        except VmPoolError:
+            if evaluation.board.records:
+                get_run_logger().warning("What was done by then is in %s", wanted.job.folder)
             raise
         finally:
             evaluation.board.call_off("nobody was left to do it")

@@ -56,7 +56,10 @@ def timings(
     else:
         print_history(history)
     if html and history.runs:
-        html.write_text(page(history, datetime.now(UTC)), encoding="utf-8")
+        try:
+            html.write_text(page(history, datetime.now(UTC)), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--html {html}: {error.strerror}") from error
         err.print(f"Wrote {html}")
 
 

@@ -129,6 +129,20 @@ async def test_a_worker_whose_windows_is_dead_does_not_eat_the_tasks(world: Worl
     )
 
 
+async def test_where_results_are_is_said_also_when_too_few_workers_become_ready(
+    world: World, results: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.run(pool_create, workers=2, auto_pause_hours=HOURS)
+    world.do(1, "deallocate")
+    world.fault(kind="operation", operation="vm.start", mode="failed", code="InternalError")
+    run = await evaluate(world, ASK, tasks=["a", "b"], min_ready=2)
+    assert "1 of 2 workers are ready, 2 wanted" in str(run.error)
+    found = summary_in(results)
+    assert ends(found) == {"a": "done", "b": "done"}
+    assert f"What was done by then is in {found['folder']}" in caplog.messages
+    assert [world.power(i) for i in (0, 1)] == ["deallocated"] * 2
+
+
 @pytest.mark.usefixtures("results")
 async def test_a_command_that_fails_is_reported_and_the_others_go_on(world: World) -> None:
     run = await evaluate(world, "echo said; test {task} != b", tasks=["a", "b", "c"])

@@ -271,5 +271,5 @@ def check_pools(cloud: Cloud) -> Check:
     """The lists that every status needs can be read."""
     workers = list_workers(cloud)
     pools = {worker.tags.pool for worker in workers if worker.tags}
-    detail = f"{len(workers)} workers in {len(pools)} pools in group {cloud.resource_group}"
+    detail = f"pools: {len(pools)}, workers: {len(workers)}, in group {cloud.resource_group}"
     return Check("pools", is_ok=True, detail=detail)

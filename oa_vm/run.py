@@ -60,7 +60,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
             with shown(name, err, forecast, speed(settings)) as listener, told(err):
                 token = listeners.set((listener, spans.append))
                 try:
-                    return _called(flow, parameters, partial(refuses, url), settings.pool)
+                    return _called(flow, parameters, partial(refuses, url), _look(name, settings))
                 finally:
                     listeners.reset(token)
         finally:  # below the progress, also of a run that failed
@@ -68,7 +68,7 @@ def run_flow(settings: Settings, name: str, parameters: dict[str, Any]) -> dict[
 
 
 def _called(
-    flow: Flow, parameters: dict[str, Any], is_server_gone: Callable[[], bool], pool: str
+    flow: Flow, parameters: dict[str, Any], is_server_gone: Callable[[], bool], look: str
 ) -> dict[str, Any]:
     """Call a flow; what is Prefect's trouble, not ours, becomes one line too."""
     from prefect.exceptions import PrefectException, TerminationSignal  # noqa: PLC0415 # as above
@@ -78,13 +78,18 @@ def _called(
         return run_watched(flow(**parameters), is_server_gone, interrupts)
     except (KeyboardInterrupt, TerminationSignal) as error:
         raise KeyboardInterrupt(
-            "interrupted; whatever still runs keeps its auto-pause: "
-            f"oa-vm pool-status --pool {pool}"
+            f"interrupted; whatever still runs keeps its auto-pause: {look}"
         ) from error
     except (PrefectException, httpx.HTTPError) as error:
         raise PermanentError(
             f"the Prefect server failed us ({type(error).__name__}: {error}): run the same again"
         ) from error
+
+
+def _look(name: str, settings: Settings) -> str:
+    """The command that shows what a flow has left; an image's builder belongs to no pool."""
+    is_image = name.startswith("image-")
+    return "oa-vm resources" if is_image else f"oa-vm pool-status --pool {settings.pool}"
 
 
 def _load(name: str) -> Flow:

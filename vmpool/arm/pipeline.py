@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -25,11 +26,12 @@ from azure.mgmt.core.policies import (
 from requests.adapters import HTTPAdapter
 
 from vmpool.arm.registration import RegistrationPolicy
+from vmpool.arm.tokens import SharedToken
 from vmpool.clock import CloudClock
 from vmpool.moments import parse_time
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import SupportsTokenInfo, TokenCredential
 
 CONNECT_WALL_SECONDS = 10.0
 READ_WALL_SECONDS = 60.0
@@ -77,6 +79,11 @@ class Access:
     def verify(self) -> str | bool:
         """What `connection_verify` takes."""
         return self.ca_file or True
+
+    @cached_property
+    def tokens(self) -> SharedToken:
+        """What all clients take their token from."""
+        return SharedToken(self.credential)
 
 
 class WatchPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
@@ -183,6 +190,6 @@ def make_policies(
         BoundedRetryPolicy(
             retry_total=RETRIES, retry_backoff_factor=BACKOFF_SECONDS, timeout=TOTAL_SECONDS
         ),
-        ARMChallengeAuthenticationPolicy(access.credential, access.scope),
+        ARMChallengeAuthenticationPolicy(cast("SupportsTokenInfo", access.tokens), access.scope),
         WatchPolicy(clock, watchers, times),
     ]

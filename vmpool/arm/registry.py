@@ -99,7 +99,7 @@ def exchange(cloud: Cloud, registry: ContainerRegistry) -> str:
     form = {
         "grant_type": "access_token",
         "service": host,
-        "access_token": cloud.access.credential.get_token(cloud.access.scope).token,
+        "access_token": cloud.access.tokens.get_token_info(cloud.access.scope).token,
     }
     with web.client(cloud, ASK_WALL_SECONDS) as asking:
         url = f"https://{host}/oauth2/exchange"

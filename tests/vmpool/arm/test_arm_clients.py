@@ -19,7 +19,7 @@ from local_azure import control
 from local_azure.control import Status
 from vmpool.arm.clients import Cloud, connect
 from vmpool.arm.kinds import subscription_id
-from vmpool.arm.machines import list_workers
+from vmpool.arm.machines import list_workers, observe
 from vmpool.arm.rest import list_all
 from vmpool.errors import CloudUnreachableError, CredentialsError, UsageError
 from vmpool.settings import CloudKind, Settings
@@ -61,6 +61,16 @@ def test_a_wrong_secret_is_told_as_such(arm_azure: Status, tmp_path: Path) -> No
     cloud = connect(Settings(_env_file=None, state_dir=tmp_path))
     with pytest.raises(CredentialsError, match="az login"):
         list_workers(cloud)
+
+
+def test_lists_that_are_asked_for_at_once_sign_in_once(fresh_cloud: Callable[..., Trouble]) -> None:
+    trouble = fresh_cloud()
+    observe(trouble.cloud, "waa-pool")
+    list_workers(trouble.cloud)
+    log = control.ask(trouble.status, "GET", "/_local/requests")["requests"]
+    paths = [entry["path"] for entry in log]
+    assert len(paths) > 10
+    assert sum(path.endswith("/oauth2/v2.0/token") for path in paths) == 1
 
 
 def test_the_clock_is_the_clouds(fresh_cloud: Callable[..., Trouble]) -> None:

@@ -6,6 +6,7 @@ tests look at one operation from many sides, has a resource group of its own.
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,13 +15,16 @@ from typing import Any
 import pytest
 from prefect import Task
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_LEVEL,
     PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_DATABASE_CONNECTION_URL,
     temporary_settings,
 )
-from prefect.testing.utilities import prefect_test_harness
+from prefect.testing import utilities
 from raw_azure import RawAzure
 from webhook import Webhook
 from world import World
@@ -29,6 +33,7 @@ from deployments.notifications import ensure_notifications
 from flows.pool_create import pool_create
 from local_azure import control
 from local_azure.control import Wanted
+from oa_vm.environment import RECORDED_TOGETHER, exported
 from tasks import (
     capacity,
     crew,
@@ -47,17 +52,38 @@ LIMIT_WALL_SECONDS = 3.0
 """How long a phase may wait for what never comes."""
 
 
+class QuickServer(SubprocessASGIServer):
+    """A Prefect server that writes as ours does, each second, but into memory.
+
+    On a file, a transaction that reads and then writes fails when another one has written in
+    between: the server answers 503, and the client waits two seconds before it asks again.
+    """
+
+    def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
+        url = "sqlite+aiosqlite:///:memory:"
+        variables = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"}
+        with (
+            temporary_settings({PREFECT_SERVER_DATABASE_CONNECTION_URL: url}),
+            exported(RECORDED_TOGETHER | variables),
+        ):
+            return super()._run_uvicorn_command()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def prefect(state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect server; results in a folder of this run."""
-    folder = tmp_path_factory.mktemp("prefect")
     updates = {
-        PREFECT_LOCAL_STORAGE_PATH: folder,
+        PREFECT_LOCAL_STORAGE_PATH: tmp_path_factory.mktemp("prefect"),
         PREFECT_LOGGING_LEVEL: "WARNING",
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        # A flow run makes four clients, each of which would load every CA there is for an API
+        # that is plain HTTP: a tenth of a second.
+        PREFECT_API_SSL_CERT_FILE: str(state_dir / "azure" / "ca.pem"),
     }
-    with temporary_settings(updates), prefect_test_harness(server_startup_timeout=300):
-        yield
+    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates):
+        patch.setattr(utilities, "SubprocessASGIServer", QuickServer)
+        with utilities.prefect_test_harness(server_startup_timeout=300):
+            yield
 
 
 @pytest.fixture(scope="session", autouse=True)

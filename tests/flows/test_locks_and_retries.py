@@ -34,6 +34,22 @@ async def test_two_operations_on_one_pool_exclude_each_other(world: World) -> No
     assert len(puts) == 1
 
 
+async def test_operations_that_begin_at_the_same_moment_find_one_lock(world: World) -> None:
+    inside: list[int] = []
+
+    async def hold(pool: str, number: int) -> None:
+        async with pool_lock(pool, 30):
+            inside.append(number)
+            await asyncio.sleep(0.01)
+            assert inside.pop() == number
+
+    @flow
+    async def all_at_once(pool: str) -> None:
+        await asyncio.gather(*(hold(pool, number) for number in range(3)))
+
+    assert (await world.run(all_at_once)).state.is_completed()
+
+
 @pytest.fixture
 async def holding(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A create that is at work on the pool for as long as the test looks."""

@@ -48,7 +48,7 @@ from vmpool.arm import pipeline
 
 SPEED = 4000.0
 """Cloud seconds per wall second: Windows boots first in 0.3 s."""
-LIMIT_WALL_SECONDS = 3.0
+LIMIT_WALL_SECONDS = 5.0
 """How long a phase may wait for what never comes."""
 
 

@@ -21,13 +21,12 @@ from oa_vm.prefect_server import refuses
 from oa_vm.progress import shown
 from oa_vm.watch import Interrupts, run_watched
 from vmpool.errors import PermanentError
-from vmpool.forecast import Forecast
+from vmpool.forecast import EVAL_FLOW, Forecast
 from vmpool.history import History, headline, run_of
 from vmpool.model import Phase
 from vmpool.settings import CloudKind, Settings
 from vmpool.timing import Span, rows
 
-EVAL_FLOW = "pool-eval"
 IN_ORDER = "Ending in order, please wait. Ctrl-\\ ends it at once; what runs keeps its auto-pause."
 Flow = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 

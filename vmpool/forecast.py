@@ -19,6 +19,9 @@ from vmpool.timing import Span
 
 LAST_PHASES = frozenset({Phase.OPEN_TUNNEL, Phase.DEALLOCATE_VM, Phase.DELETE_WORKER})
 """A worker is there when one of these is done, however short its way was."""
+EVAL_FLOW, PAUSE_FLOW = "pool-eval", "pool-pause"
+DOWN_PHASES = frozenset({Phase.POWER_OFF_WINDOWS, Phase.DEALLOCATE_VM})
+"""With these an evaluation pauses its pool, as a pause of its own does."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Forecast:
         Args:
             spans: its phases so far, those that run among them.
         """
-        if self._flow not in UP_FLOWS:
+        if self._flow == EVAL_FLOW and any(span.phase in DOWN_PHASES for span in spans):
+            return PAUSE_FLOW
+        if self._flow not in (*UP_FLOWS, EVAL_FLOW):
             return self._flow
         open_ways = possible(spans)
         went = (way for run in self._history.runs for way in run.scenarios.values())
@@ -102,8 +107,9 @@ class Forecast:
         return max(known.from_end - (now - span.ended).total_seconds(), 0.0)
 
     def pool_seconds_left(self, live: Live, now: datetime) -> float | None:
-        """Until the last worker is done, None without history or once an evaluation works."""
-        if any(span.phase is Phase.EVAL_UNIT for name in live.workers for span in live.of(name)):
+        """Until the last worker is done, None without history or for an evaluation's work."""
+        spans = (span for name in live.workers for span in live.of(name))
+        if self._flow == EVAL_FLOW or any(span.phase is Phase.EVAL_UNIT for span in spans):
             return None
         workers = [name for name in live.workers if name != self.pool] or live.workers
         found = [self.seconds_left(live.of(name), now) for name in workers]

@@ -112,6 +112,17 @@ def test_how_long_an_evaluations_work_takes_is_not_guessed() -> None:
     assert forecast.pool_seconds_left(live(*ready, unit), lab.START) is None
 
 
+def test_an_evaluations_phases_are_expected_to_take_what_a_resume_and_a_pause_took() -> None:
+    down = [(Phase.POWER_OFF_WINDOWS, "", 40.0), (Phase.DEALLOCATE_VM, "", 60.0)]
+    history = History((lab.run(lab.WARM), lab.run(down, flow="pool-pause")))
+    forecast = Forecast(history, "pool-eval", lab.POOL)
+    up = begun(lab.WARM, 0)
+    assert forecast.expected_seconds(forecast.scenario(up), Phase.START_VM) == 50.0
+    ending = [*lab.spans(lab.WARM), Span(lab.WORKER, Phase.DEALLOCATE_VM, lab.START)]
+    assert forecast.expected_seconds(forecast.scenario(ending), Phase.DEALLOCATE_VM) == 60.0
+    assert forecast.pool_seconds_left(live(*up), lab.START) is None
+
+
 def test_a_phase_takes_too_long_only_once_it_does_on_every_way_that_is_open() -> None:
     slow, quick = [lab.run(lab.COLD, factor=2)] * FEWEST_RUNS, [lab.run(lab.WARM)] * FEWEST_RUNS
     forecast = Forecast(History((*quick, *slow)), "pool-create", lab.POOL)

@@ -13,9 +13,9 @@ from vmpool.guest.tunnel import Tunnel
 from vmpool.model import Phase, WindowsState
 
 SSH_SECONDS = 600.0
-"""Cloud seconds for sshd to answer after create or start; the seed saw 1-2 minutes."""
+"""Cloud seconds for sshd to answer after create or start; a set-up by hand saw 1-2 minutes."""
 DOCKER_SECONDS = 900.0
-"""Cloud seconds for cloud-init to install Docker; part of the seed's 5-10 minutes."""
+"""Cloud seconds for cloud-init to install Docker; part of the 5-10 minutes of a set-up by hand."""
 IMAGE_SECONDS = 2400.0
 """Cloud seconds for one pull or build: images have 10-30 GB."""
 COMMAND_SECONDS = 120.0

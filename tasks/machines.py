@@ -30,7 +30,7 @@ from vmpool.model import (
 from vmpool.scenario import image_note
 
 OPERATION_SECONDS = 1200.0
-"""Cloud seconds for one operation on a VM: create takes 68-144 s (p50, p90), the seed saw 300."""
+"""Cloud seconds for one operation on a VM: create takes 68-144 s (p50, p90), 300 by hand."""
 
 DONE_WALL_SECONDS = 0.05
 """Between looks at whether the SDK's own polling has ended; asks nobody."""

@@ -16,7 +16,7 @@ from vmpool.lifetime import paused_at
 from vmpool.model import Leftover, Observed, Worker
 from vmpool.moments import HOUR_SECONDS, hours_between
 from vmpool.money import RETAIL, TABLE, Prices, Sums, add, times
-from vmpool.pricing import SEED
+from vmpool.pricing import BUILT_IN
 from vmpool.spent import Gone
 
 DAY_HOURS = 24.0
@@ -198,15 +198,15 @@ def _part_price(observed: Observed, item: Leftover) -> float | None:
 
 
 def _prices(observed: Observed, item: Leftover) -> Prices:
-    """The prices in a part's own tags, else in those of its VM, else the seed's."""
+    """The prices in a part's own tags, else in those of its VM, else the built-in ones."""
     vms = [worker for worker in observed.workers if worker.name == item.worker]
-    return item.prices or (own_prices(vms[0]) if vms else SEED.of(""))
+    return item.prices or (own_prices(vms[0]) if vms else BUILT_IN.of(""))
 
 
 def own_prices(worker: Worker) -> Prices:
-    """The prices of its launch, else the seed's, which know few sizes."""
+    """The prices of its launch, else the built-in ones, which know few sizes."""
     found = worker.tags.prices if worker.tags else None
-    return found or SEED.of(worker.place.size)
+    return found or BUILT_IN.of(worker.place.size)
 
 
 def _vm_price(worker: Worker) -> float | None:

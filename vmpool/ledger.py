@@ -30,7 +30,7 @@ DELETING = timedelta(seconds=34)
 LONGEST_DELETING = timedelta(minutes=5)
 """The most that a deletion whose end nobody saw is taken to have lasted. Assumed."""
 NEW = timedelta(minutes=10)
-"""The most that a create is taken to last. Assumed: twice the seed's."""
+"""The most that a create is taken to last. Assumed: twice what was seen by hand."""
 NOTING = timedelta(seconds=2)
 """Between a note and the operation that it tells of: Azure's `Date` has whole seconds."""
 SURE_SECONDS = 10.0

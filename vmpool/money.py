@@ -16,7 +16,7 @@ from vmpool.moments import format_time, parse_time
 RETAIL = "retail"
 """Source of prices: Azure's Retail Prices API."""
 TABLE = "table"
-"""Source of prices: the seed's table, because Azure's could not be asked. Estimates."""
+"""Source of prices: the built-in table, because Azure's could not be asked. Estimates."""
 UNKNOWN = "?"
 
 

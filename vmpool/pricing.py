@@ -1,4 +1,4 @@
-"""Pure: which of the Retail Prices API's meters are ours, and the seed's table without it.
+"""Pure: which of the Retail Prices API's meters are ours, and the built-in table without it.
 
 A query by VM size also returns Spot, Low Priority, Windows, Cloud Services and dedicated host
 meters; one by meter name returns the same meter of other products. What is not exactly what we use
@@ -28,17 +28,18 @@ IMAGE_METER = "LRS Snapshots"
 """Managed and gallery images are billed as snapshots on standard disks."""
 REGISTRY_METER = "Basic Registry Unit"
 
-SEED_VM_PER_HOUR = {"Standard_D8ds_v5": 0.38, "Standard_D8s_v5": 0.38}
-"""The seed's 0.38 USD an hour of "D8ds_v5"; Azure's price of D8s_v5 is the same (0.384, June 2026),
-that of D8ds_v5 in US regions is 0.452. Other sizes have no figure: unknown."""
-SEED_DISK_PER_DAY = 0.15
-"""The seed's "OS disk ~0.15 USD a day"; Azure's P10 (128 GB) is 0.65."""
-SEED_ADDRESS_PER_DAY = 0.10
-"""The seed's "static IP ~0.10 USD a day"; Azure's price is 0.005 an hour, 0.12."""
-SEED_IMAGE_PER_GB_MONTH = 0.008
-"""The seed's "image ~0.008 USD per GB and month"; Azure's price is 0.05."""
-SEED_REGISTRY_PER_DAY = 0.17
-"""The seed's "ACR Basic 0.17 USD a day"; Azure's price is 0.1666."""
+BUILT_IN_VM_PER_HOUR = {"Standard_D8ds_v5": 0.38, "Standard_D8s_v5": 0.38}
+"""What set-ups by hand were reckoned with, as are the next four: 0.38 USD an hour of "D8ds_v5".
+Azure's price of D8s_v5 is the same (0.384, June 2026), that of D8ds_v5 in US regions is 0.452.
+Other sizes have no figure: unknown."""
+BUILT_IN_DISK_PER_DAY = 0.15
+"""The "OS disk ~0.15 USD a day"; Azure's P10 (128 GB) is 0.65."""
+BUILT_IN_ADDRESS_PER_DAY = 0.10
+"""The "static IP ~0.10 USD a day"; Azure's price is 0.005 an hour, 0.12."""
+BUILT_IN_IMAGE_PER_GB_MONTH = 0.008
+"""The "image ~0.008 USD per GB and month"; Azure's price is 0.05."""
+BUILT_IN_REGISTRY_PER_DAY = 0.17
+"""The "ACR Basic 0.17 USD a day"; Azure's price is 0.1666."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +112,16 @@ def choose(items: Sequence[Item], sizes: Iterable[str], disk_gb: int, asked_at: 
     )
 
 
-SEED = Rates(
-    vm_per_hour=SEED_VM_PER_HOUR,
-    disk_per_month=SEED_DISK_PER_DAY / 24 * HOURS_PER_MONTH,
-    address_per_hour=SEED_ADDRESS_PER_DAY / 24,
-    image_per_gb_month=SEED_IMAGE_PER_GB_MONTH,
-    registry_per_day=SEED_REGISTRY_PER_DAY,
+BUILT_IN = Rates(
+    vm_per_hour=BUILT_IN_VM_PER_HOUR,
+    disk_per_month=BUILT_IN_DISK_PER_DAY / 24 * HOURS_PER_MONTH,
+    address_per_hour=BUILT_IN_ADDRESS_PER_DAY / 24,
+    image_per_gb_month=BUILT_IN_IMAGE_PER_GB_MONTH,
+    registry_per_day=BUILT_IN_REGISTRY_PER_DAY,
     source=TABLE,
     asked_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
-"""The seed's table: for whoever can't ask Azure, and marked as estimates."""
+"""The built-in table: for whoever can't ask Azure, and marked as estimates."""
 
 
 def _is_consumption(item: Item) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vmpool.pricing import SEED, choose, disk_tier, query
+from vmpool.pricing import BUILT_IN, choose, disk_tier, query
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = "Standard_D8ds_v5"
@@ -66,7 +66,7 @@ def test_a_disk_pays_for_the_tier_that_holds_it(size_gb: int, tier: str) -> None
 
 
 def test_the_seeds_table_is_an_estimate_and_knows_few_sizes() -> None:
-    prices = SEED.of(SIZE)
+    prices = BUILT_IN.of(SIZE)
     assert prices.is_estimate
     assert prices.vm == 0.38
-    assert SEED.of("Standard_E8ds_v5").vm is None
+    assert BUILT_IN.of("Standard_E8ds_v5").vm is None

@@ -1,7 +1,7 @@
 """Asks the Azure Retail Prices API, which needs no login, and keeps the answer for a day.
 
 A price is never worth a wait: limits are short, nothing is tried again, and whoever gets no answer
-takes the last one, however old, or the seed's table, both marked as estimates. Never raises.
+takes the last one, however old, or the built-in table, both marked as estimates. Never raises.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vmpool.arm import web
 from vmpool.arm.clients import Cloud
 from vmpool.moments import parse_time
 from vmpool.money import RETAIL, TABLE, Prices
-from vmpool.pricing import SEED, Item, Rates, choose, disk_tier, query
+from vmpool.pricing import BUILT_IN, Item, Rates, choose, disk_tier, query
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +40,7 @@ MOST_PAGES = 10
 
 
 def rates(cloud: Cloud, region: str, sizes: Iterable[str]) -> Rates:
-    """What things cost in a region: from Azure, else as last heard, else from the seed's table.
+    """What things cost in a region: from Azure, else as last heard, else from the built-in table.
 
     Args:
         cloud: connection; asked once per region for all workers.
@@ -72,7 +72,7 @@ def _rates(cloud: Cloud, region: str, sizes: Sequence[str]) -> Rates:
         found = choose(_ask(cloud, region, sizes), sizes, cloud.settings.os_disk_gb, now)
     except (OSError, ValueError, _NoAnswerError) as error:
         log.warning("Prices of %s could not be asked (%s): costs are estimates", region, error)
-        return replace(kept, source=TABLE) if kept and is_enough else SEED
+        return replace(kept, source=TABLE) if kept and is_enough else BUILT_IN
     _write(cloud, region, found)
     return found
 

@@ -45,6 +45,7 @@ from tasks import (
     session,
 )
 from vmpool.arm import pipeline
+from vmpool.guest import tunnel
 
 SPEED = 4000.0
 """Cloud seconds per wall second: Windows boots first in 0.3 s."""
@@ -94,6 +95,7 @@ def quick() -> Iterator[None]:
         patch.setattr(session, "FEWEST_WALL_SECONDS", 0.05)
         patch.setattr(session, "INSIST_DELAYS_SECONDS", (0.05, 0.1, 0.2))
         patch.setattr(pipeline, "BACKOFF_SECONDS", 0.02)
+        patch.setattr(tunnel, "HOLD_WALL_SECONDS", 1.5)
         patch.setattr(crew, "RECOVER_WALL_SECONDS", 4.0)
         patch.setattr(crew, "RETRY_WALL_SECONDS", 0.5)
         for module in (capacity, deletion, docker_image, guests, machines, registry):

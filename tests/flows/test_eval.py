@@ -13,6 +13,7 @@ from world import Run, World
 from flows.pool_create import pool_create
 from flows.pool_eval import pool_eval
 from flows.pool_resume import pool_resume
+from tasks import session
 from vmpool import tags
 from vmpool.errors import EvalFailedError, LockedError, UsageError
 from vmpool.eval_report import notes, problems
@@ -87,9 +88,12 @@ async def test_a_worker_that_got_no_shard_is_named_as_such_and_is_no_problem(wor
 
 
 @pytest.mark.usefixtures("results")
-async def test_work_begins_on_a_worker_while_another_one_still_boots(world: World) -> None:
+async def test_work_begins_on_a_worker_while_another_one_still_boots(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "SHORTEST_LIMIT_WALL_SECONDS", 30.0)
     await world.run(pool_create, workers=2, auto_pause_hours=HOURS)
-    world.hurt(1, "windows-frozen", seconds=8000)
+    world.hurt(1, "windows-frozen", seconds=16000)  # four seconds
     world.do(1, "restart")
     run = await evaluate(world, ASK, tasks=["a", "b", "c", "d"], pause_after=False)
     assert run.status["done"] == 4

@@ -57,8 +57,8 @@ check: $(INSTALLED) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: $(INSTALLED) ## All tests but the next two, on two processes: six or seven minutes
-	$(BIN)/pytest -m "not e2e and not az" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(INSTALLED) ## All tests but the next two, on three processes: six minutes
+	$(BIN)/pytest -m "not e2e and not az" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-e2e: $(INSTALLED) ## Tests with a real Prefect server and worker: some minutes
 	$(BIN)/pytest -m e2e $(ARGS)

@@ -141,10 +141,10 @@ class _Walk:
         for act, following in pairwise([*acts, None]):
             if act is None:
                 break
-            before = self._before(ledger, act)
+            before, is_in_it = self._before(ledger, act), self._has_ended(ledger, act)
             ledger = self._created(ledger, act, until)
             ledger = self._turned(ledger, act)
-            if act.is_failed and act.ended and act.ended <= until:
+            if act.is_failed and act.ended and act.ended <= until and not is_in_it:
                 ledger = self._failed(ledger, act, following, is_billed=before)
         return accrue(ledger, max(until, ledger.until))
 
@@ -164,10 +164,14 @@ class _Walk:
         return turned
 
     @staticmethod
-    def _is_known(ledger: Ledger, act: Act) -> bool:
+    def _has_ended(ledger: Ledger, act: Act) -> bool:
+        """Whether an operation had ended by the time of the ledger."""
+        return act.ended is not None and act.ended <= ledger.until
+
+    @classmethod
+    def _is_known(cls, ledger: Ledger, act: Act) -> bool:
         """Whether the ledger was written with what an operation did in mind."""
-        has_ended = act.ended is not None and act.ended <= ledger.until
-        return has_ended or act.begun <= ledger.until - AHEAD
+        return cls._has_ended(ledger, act) or act.begun <= ledger.until - AHEAD
 
     def _created(self, ledger: Ledger, act: Act, until: datetime) -> Ledger:
         """The log does not tell when a host was found: between the begin and the end."""
@@ -184,7 +188,7 @@ class _Walk:
         self, ledger: Ledger, act: Act, following: Act | None, *, is_billed: bool
     ) -> Ledger:
         """What failed leaves the VM as it was before; or as Azure says, which then counts."""
-        if act.ended is None or act.ended <= ledger.until or act.verb not in (*TURNS, WRITE):
+        if act.ended is None or act.verb not in (*TURNS, WRITE):
             return ledger
         if following and following.begun <= act.ended + NOTING:
             return ledger  # it gave way to the next one

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vmpool.ledger import CREATING, Sight, accrue, noted_ahead, opened, reconcile
@@ -46,6 +46,7 @@ waits = st.floats(3.0, 1e6, allow_nan=False)
 steps = st.tuples(waits, st.sampled_from(VERBS), st.floats(0.0, 600.0), st.booleans())
 
 
+@example(story=[(3.0, "start", 0.0, True)], then=3.0, is_billed=False)
 @given(story=st.lists(steps, min_size=1, max_size=8), then=waits, is_billed=st.booleans())
 def test_whoever_switched_the_vm_however_often_every_second_is_known(
     *, story: list[tuple[float, str, float, bool]], then: float, is_billed: bool
@@ -197,3 +198,16 @@ def test_what_failed_and_came_last_is_what_azure_says_it_is() -> None:
     seen = sight(24 * HOUR, HOUR + 45, is_billed=True)
     found = settled(ledger(is_billed=False), seen, act("start", HOUR, 45, fails=True))
     assert found.billed_seconds == 100 + 23 * HOUR
+
+
+def test_a_start_that_is_refused_at_once_starts_no_session() -> None:
+    """It ends in the moment of its begin."""
+    seen = sight(24 * HOUR, 9 * HOUR + 42, is_billed=False)
+    acts = act("start", HOUR, 0, fails=True), act("start", 8 * HOUR), act("deallocate", 9 * HOUR)
+    found = settled(ledger(is_billed=False), seen, *acts)
+    assert found.billed_seconds == 100 + HOUR
+
+
+def test_a_create_that_failed_at_once_is_billed_by_nobody() -> None:
+    seen = replace(sight(24 * HOUR, 2, is_billed=False), created_at=after(1))
+    assert settled(opened(T0), seen, act("write", 1, 1, fails=True)).billed_seconds == 0

@@ -6,7 +6,7 @@ The log reads as ACR's. Refuses to know runs and their states; see `builds`.
 
 from __future__ import annotations
 
-import tarfile
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,11 @@ from local_azure.guests.simulated.programs.table import PROGRAMS
 from local_azure.guests.simulated.running import Run, run_program
 from local_azure.moments import plain
 from local_azure.registries.sign_in import TOKEN_USER
+
+if TYPE_CHECKING or sys.version_info >= (3, 12):
+    import tarfile
+else:  # 3.11's extracts whatever an archive asks for, before 3.11.4
+    from backports import tarfile
 
 if TYPE_CHECKING:
     from local_azure.cloud import Cloud

@@ -7,12 +7,13 @@ run's mark in its command line, because closing an SSH connection ends none of t
 from __future__ import annotations
 
 import shutil
-import tarfile
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vmpool.errors import GuestCommandError
 from vmpool.eval_command import RUN_VARIABLE
@@ -21,6 +22,11 @@ from vmpool.guest.docker import DOCKER
 from vmpool.guest.shell import Shell
 from vmpool.guest.stream import Hear, Source, stream
 from vmpool.guest.windows import CONTAINER
+
+if TYPE_CHECKING or sys.version_info >= (3, 12):
+    import tarfile
+else:  # 3.11's extracts whatever an archive asks for, before 3.11.4
+    from backports import tarfile
 
 CLIENT_FOLDER = "/client"
 """WAA's client in the container: `src/win-arena-container` copies it there."""

@@ -40,13 +40,14 @@ def hold_all(settings: Settings, wanted: Sequence[str], *, as_json: bool) -> Non
     found = reach(settings, wanted)
     for why in found.left_out.values():
         _warn(why)
-    with open_tunnels(found.addresses, [WAA_PORT, VIEWER_PORT], _tell) as tunnels:
+    opened = open_tunnels(found.addresses, [WAA_PORT, VIEWER_PORT], _tell)
+    with opened as tunnels, EndRequest() as end:
         if wanted or not tunnels.opened:
             _check_all_opened(tunnels)
         for worker, error in tunnels.failures.items():
             _warn(f"{worker}: {error}")
         _print_addresses(found.pool, tunnels, as_json=as_json)
-        _hold(tunnels)
+        _hold(tunnels, end)
 
 
 def hold_desktop(settings: Settings, wanted: str, *, as_json: bool) -> None:
@@ -61,7 +62,8 @@ def hold_desktop(settings: Settings, wanted: str, *, as_json: bool) -> None:
         VmPoolError: it can't be reached, or its tunnel has ended.
     """
     found = reach(settings, [wanted])
-    with open_tunnels(found.addresses, [VIEWER_PORT], _tell) as tunnels:
+    opened = open_tunnels(found.addresses, [VIEWER_PORT], _tell)
+    with opened as tunnels, EndRequest() as end:  # from the first word on, Ctrl-C is the usual end
         _check_all_opened(tunnels)
         ((worker, local),) = tunnels.local.items()
         url = f"http://{local[VIEWER_PORT]}/"
@@ -74,7 +76,7 @@ def hold_desktop(settings: Settings, wanted: str, *, as_json: bool) -> None:
         sys.stdout.flush()
         if not _is_answered(url):
             _warn(f"{worker}: nothing answers there yet: does Windows run? oa-vm pool-status")
-        _hold(tunnels)
+        _hold(tunnels, end)
 
 
 def _check_all_opened(tunnels: Tunnels) -> None:
@@ -104,16 +106,15 @@ def _print_addresses(pool: str, tunnels: Tunnels, *, as_json: bool) -> None:
     _warn(HOLDING)
 
 
-def _hold(tunnels: Tunnels) -> None:
+def _hold(tunnels: Tunnels, end: EndRequest) -> None:
     """Until the end is asked for, or nobody reads any more.
 
     Raises:
         PermanentError: every tunnel has ended, because other machines answer.
     """
-    with EndRequest() as end:
-        while has_reader(sys.stdout) and not end.wait(POLL_WALL_SECONDS):
-            if all(each.state is TunnelState.REFUSED for each in tunnels.opened.values()):
-                raise PermanentError("no tunnel is left: oa-vm pool-status shows the pool")
+    while has_reader(sys.stdout) and not end.wait(POLL_WALL_SECONDS):
+        if all(each.state is TunnelState.REFUSED for each in tunnels.opened.values()):
+            raise PermanentError("no tunnel is left: oa-vm pool-status shows the pool")
 
 
 def _tell(worker: str, state: TunnelState, reason: str) -> None:

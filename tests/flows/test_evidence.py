@@ -20,6 +20,7 @@ from world import Run, World
 
 from flows.pool_create import pool_create
 from flows.pool_pause import pool_pause
+from local_azure.control import LocalAzureError
 from tasks.history import RUNS
 from vmpool import tags
 from vmpool.history import stored
@@ -33,10 +34,16 @@ MOST_DELAY_SECONDS = 4.0
 async def create_with_trouble(world: World) -> Run:
     """A create of two whose Windows never answers; one of them loses its SSH meanwhile."""
 
+    def freeze(index: int) -> bool:
+        try:
+            world.hurt(index, "windows-frozen")
+        except LocalAzureError:  # there is no VM, or it has no power yet
+            return False
+        return True
+
     async def hurt() -> None:
         for index in (FROZEN, NO_SSH):
-            await world.until(partial(world.vm, index))
-            world.hurt(index, "windows-frozen")
+            await world.until(partial(freeze, index))
         await world.until(lambda: world.power(NO_SSH) == "running")
         await world.until(lambda: world.tags(NO_SSH)[tags.WINDOWS] == "booting")
         world.hurt(NO_SSH, "ssh-refused")

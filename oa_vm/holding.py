@@ -40,8 +40,10 @@ def hold_all(settings: Settings, wanted: Sequence[str], *, as_json: bool) -> Non
     found = reach(settings, wanted)
     for why in found.left_out.values():
         _warn(why)
-    opened = open_tunnels(found.addresses, [WAA_PORT, VIEWER_PORT], _tell)
-    with opened as tunnels, EndRequest() as end:
+    with (
+        open_tunnels(found.addresses, [WAA_PORT, VIEWER_PORT], _tell) as tunnels,
+        EndRequest() as end,
+    ):
         if wanted or not tunnels.opened:
             _check_all_opened(tunnels)
         for worker, error in tunnels.failures.items():
@@ -62,8 +64,10 @@ def hold_desktop(settings: Settings, wanted: str, *, as_json: bool) -> None:
         VmPoolError: it can't be reached, or its tunnel has ended.
     """
     found = reach(settings, [wanted])
-    opened = open_tunnels(found.addresses, [VIEWER_PORT], _tell)
-    with opened as tunnels, EndRequest() as end:  # from the first word on, Ctrl-C is the usual end
+    with (
+        open_tunnels(found.addresses, [VIEWER_PORT], _tell) as tunnels,
+        EndRequest() as end,  # from the first word on, Ctrl-C is the usual end
+    ):
         _check_all_opened(tunnels)
         ((worker, local),) = tunnels.local.items()
         url = f"http://{local[VIEWER_PORT]}/"

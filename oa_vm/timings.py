@@ -14,12 +14,11 @@ from oa_vm.recorded import recorded
 from vmpool.errors import UsageError
 from vmpool.history import Figures, History
 from vmpool.model import Phase
-from vmpool.scenario import BY_HAND, GOAL, Aim, Scenario, aim_of
+from vmpool.scenario import AIMS, GOAL, Aim, Scenario, aim_of
 from vmpool.settings import Settings, check_pool_name, load_settings
 from vmpool.timing import minutes
 from vmpool.timings_page import page
 
-AIMS = (BY_HAND, GOAL)
 DEFAULT_RUNS, MOST_RUNS = 50, 1000
 NONE_YET = "every pool-create, pool-resume, pool-pause or image-create leaves some"
 

@@ -146,15 +146,12 @@ def problems(document: Json) -> list[str]:
     """What is not done or failed and which workers were missing or lost, one line each."""
     missing = [f"{w['worker']} did not become ready" for w in document["workers"] if not w["ready"]]
     lost = [f"{w['worker']} was lost: {w['lost']}" for w in document["workers"] if w["lost"]]
-    return (
-        missing
-        + lost
-        + [
-            f"{found['unit']}: {found['end']}{_on(found)}: {found['detail']}"
-            for found in document["results"]
-            if found["end"] != End.DONE
-        ]
-    )
+    undone = [
+        f"{found['unit']}: {found['end']}{_on(found)}: {found['detail']}"
+        for found in document["results"]
+        if found["end"] != End.DONE
+    ]
+    return missing + lost + undone
 
 
 def _on(found: Json) -> str:

@@ -48,6 +48,7 @@ GOAL_MINUTES: dict[Scenario, float] = {
 
 
 GOAL, BY_HAND = "goal", "by hand"
+AIMS = (BY_HAND, GOAL)
 FROM_BARE = (Scenario.COLD, Scenario.REGISTRY)
 FROM_IMAGE = (Scenario.IMAGE, Scenario.IMAGE_WINDOWS)
 """Ways that begin with a new VM."""

@@ -7,7 +7,7 @@ from html import escape
 
 from vmpool.history import History
 from vmpool.plots import phase_bars, run_dots
-from vmpool.scenario import BY_HAND, GOAL, aim_of
+from vmpool.scenario import AIMS, aim_of
 from vmpool.timing import minutes
 
 STYLE = """
@@ -79,12 +79,12 @@ def _overview(history: History) -> str:
         if known is None:
             continue
         late = ' class="late"' if aim and known.p50 > aim.seconds else ""
-        aims = (f"{aim.minutes:g}" if aim and aim.word == word else "" for word in (BY_HAND, GOAL))
+        aims = (f"{aim.minutes:g}" if aim and aim.word == word else "" for word in AIMS)
         rows.append(
             f"<tr><td>{escape(way)}</td><td>{known.runs}</td><td{late}>{minutes(known.p50)}</td>"
             f"<td>{minutes(known.p95)}</td>{''.join(f'<td>{figure}</td>' for figure in aims)}</tr>"
         )
-    names = ("scenario", "runs", "p50", "p95", f"{BY_HAND} (min)", f"{GOAL} (min)")
+    names = ("scenario", "runs", "p50", "p95", *(f"{word} (min)" for word in AIMS))
     head = "".join(f"<th>{name}</th>" for name in names)
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
